@@ -1,0 +1,75 @@
+package httpx
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"sync/atomic"
+)
+
+// wrapBody bounds and watches the body of an answer.
+func (t *transport) wrapBody(ctx context.Context, resp *http.Response, e *exchange) {
+	ended := func(n int64, err error) {
+		if e.finish(n, err, t.now()) {
+			t.report(ctx, e)
+		}
+	}
+	if resp.Body == nil || resp.Body == http.NoBody {
+		resp.Body = http.NoBody
+		ended(0, nil)
+		return
+	}
+	b := &body{rc: resp.Body, limit: t.limit, ended: ended}
+	if resp.ContentLength > t.limit {
+		// Said at once: the SDK may look at the status alone.
+		b.err = &BodyTooLargeError{Limit: t.limit}
+		ended(0, b.err)
+	}
+	resp.Body = b
+}
+
+// body hands out at most limit bytes and tells how the reading ended. It has
+// one reader; Close may come from another goroutine.
+type body struct {
+	rc    io.ReadCloser
+	limit int64
+	n     atomic.Int64 // handed out
+	err   error        // sticky; the reader's own
+	ended func(n int64, err error)
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	// One byte more than allowed tells a body that fits from one that does not.
+	left := b.limit - b.n.Load()
+	if int64(len(p))-1 > left {
+		p = p[:left+1]
+	}
+	n, err := b.rc.Read(p)
+	if int64(n) > left {
+		n, err = int(left), &BodyTooLargeError{Limit: b.limit}
+	}
+	total := b.n.Add(int64(n))
+	if err != nil {
+		b.err = err
+		if err == io.EOF { // io.Reader's own word: never wrapped
+			b.ended(total, nil)
+		} else {
+			b.ended(total, err)
+		}
+	}
+	return n, err
+}
+
+// Close ends the exchange. A body closed before its end is not an error: its
+// reader had enough.
+func (b *body) Close() error {
+	err := b.rc.Close()
+	b.ended(b.n.Load(), nil)
+	return err
+}
