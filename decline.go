@@ -92,10 +92,9 @@ const (
 
 	// Crypto.
 
-	ReasonUnderpaid   Reason = "underpaid"   // less arrived than was due, and time is over
-	ReasonPaidLate    Reason = "paid_late"   // the transfer came after the quoted price had ended
-	ReasonWrongAsset  Reason = "wrong_asset" // another coin or network than the one asked for
-	ReasonUnconfirmed Reason = "unconfirmed" // the network never confirmed the transfer
+	ReasonUnderpaid  Reason = "underpaid"   // less arrived than was due, and time is over
+	ReasonPaidLate   Reason = "paid_late"   // the transfer came after the quoted price had ended
+	ReasonWrongAsset Reason = "wrong_asset" // another coin or network than the one asked for
 
 	// Captures, refunds and payouts.
 
@@ -144,6 +143,7 @@ const (
 // neither is a code that says "already done".
 //
 // Build it with NewDecline. It is a plain value: comparable, and safe to copy.
+// It is for the shop, not for the payer: a page shows Decline.Text.
 type Decline struct {
 	Reason Reason `json:"reason,omitempty"`
 	// Code is the provider's own code, unchanged.
@@ -294,7 +294,6 @@ var rules = [...]rule{
 	{ReasonUnderpaid, FaultPayer, false, RetryNever, false},
 	{ReasonPaidLate, FaultPayer, false, RetryNever, false},
 	{ReasonWrongAsset, FaultPayer, false, RetryNever, false},
-	{ReasonUnconfirmed, FaultPayer, false, RetryOther, false},
 
 	// These follow one charge at one provider and cannot move.
 	{ReasonAuthorizationExpired, FaultMerchant, false, RetryNever, false},
