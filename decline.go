@@ -173,7 +173,7 @@ func (d Decline) IsZero() bool { return d == Decline{} }
 // reason that is not one of Reasons becomes ReasonUnknown, which stops: a gap
 // in a provider's mapping never lets a payment travel on.
 func NewDecline(reason Reason, code string) Decline {
-	r := ruleOf(reason)
+	r := declineRuleOf(reason)
 	return Decline{Reason: r.reason, Code: code, Fault: r.fault, OtherProvider: r.other, Retry: r.retry}
 }
 
@@ -181,7 +181,7 @@ func NewDecline(reason Reason, code string) Decline {
 // set, the reason allows it and no advice of the card network forbids it. A
 // field set by hand can narrow the rules of this package, not widen them.
 func (d Decline) MayFailOver() bool {
-	if d.IsZero() || !d.OtherProvider || !ruleOf(d.Reason).other {
+	if d.IsZero() || !d.OtherProvider || !declineRuleOf(d.Reason).other {
 		return false
 	}
 	return readAdvice(d.NetworkCode, d.AdviceCode).word == adviceNone
@@ -189,20 +189,20 @@ func (d Decline) MayFailOver() bool {
 
 // Reasons returns every reason, ReasonUnknown last. The slice is the caller's.
 func Reasons() []Reason {
-	all := make([]Reason, len(rules))
-	for i := range rules {
-		all[i] = rules[i].reason
+	all := make([]Reason, len(declineRules))
+	for i := range declineRules {
+		all[i] = declineRules[i].reason
 	}
 	return all
 }
 
 // Valid reports whether r is one of Reasons.
 func (r Reason) Valid() bool {
-	return slices.ContainsFunc(rules[:], func(x rule) bool { return x.reason == r })
+	return slices.ContainsFunc(declineRules[:], func(x declineRule) bool { return x.reason == r })
 }
 
-// rule is what holds for a reason until a card network says more.
-type rule struct {
+// declineRule is what holds for a reason until a card network says more.
+type declineRule struct {
 	reason Reason
 	fault  Fault
 	other  bool // another provider may help
@@ -210,7 +210,7 @@ type rule struct {
 	quiet  bool // the payer reads the plain decline and nothing else
 }
 
-// rules holds the default of every reason. other is true only where the
+// declineRules holds the default of every reason. other is true only where the
 // refusal belongs to one provider's connection, account or limits, or where an
 // issuer named no cause; whatever speaks of the account, the payer or the law
 // is the same through every provider.
@@ -220,7 +220,7 @@ type rule struct {
 // are not for shoppers), PayPal "Processor response codes", ISO 8583 field 39
 // as published by acquirers, Visa's four decline categories and Mastercard's
 // merchant advice codes. Where they differ the stricter one stands.
-var rules = [...]rule{
+var declineRules = [...]declineRule{
 	// Issuers use 05 for almost anything, and it depends on the acquirer's
 	// route and data quality; Visa files it under "generic", open to a retry.
 	{ReasonDoNotHonor, FaultIssuer, true, RetryOther, true},
@@ -305,15 +305,15 @@ var rules = [...]rule{
 	{ReasonUnknown, FaultUnknown, false, RetryOther, true},
 }
 
-// ruleOf returns the rule of a reason; a reason nobody knows gets that of
+// declineRuleOf returns the rule of a reason; a reason nobody knows gets that of
 // ReasonUnknown.
-func ruleOf(r Reason) rule {
-	for i := range rules {
-		if rules[i].reason == r {
-			return rules[i]
+func declineRuleOf(r Reason) declineRule {
+	for i := range declineRules {
+		if declineRules[i].reason == r {
+			return declineRules[i]
 		}
 	}
-	return rules[len(rules)-1]
+	return declineRules[len(declineRules)-1]
 }
 
 // WithAdvice adds the card network's response code (ISO 8583 field 39) and

@@ -46,12 +46,12 @@ func (d Decline) Text(lang string) Text {
 		return Text{}
 	}
 	key := d.payerKey()
-	return lookUp(lang, key, anchor(key), func(b *catalog.Book) map[string]catalog.Entry { return b.Declines })
+	return lookUpText(lang, key, faqAnchor(key), func(b *catalog.Book) map[string]catalog.Entry { return b.Declines })
 }
 
 // payerKey is the text that the payer may see.
 func (d Decline) payerKey() string {
-	r := ruleOf(d.Reason)
+	r := declineRuleOf(d.Reason)
 	switch {
 	case r.quiet:
 		return string(ReasonDeclined)
@@ -69,12 +69,12 @@ func (d Decline) MerchantText(lang string) Text {
 	if d.IsZero() {
 		return Text{}
 	}
-	key := string(ruleOf(d.Reason).reason)
+	key := string(declineRuleOf(d.Reason).reason)
 	merchant := func(b *catalog.Book) map[string]catalog.Entry { return b.Merchant }
-	if t := lookUp(lang, key, "reason-"+anchor(key), merchant); t.Title != "" {
+	if t := lookUpText(lang, key, "reason-"+faqAnchor(key), merchant); t.Title != "" {
 		return t
 	}
-	return lookUp(catalog.Fallback, key, "reason-"+anchor(key), merchant)
+	return lookUpText(catalog.Fallback, key, "reason-"+faqAnchor(key), merchant)
 }
 
 // NoticeText returns what the payer reads while a payment is not refused. lang
@@ -86,12 +86,12 @@ func NoticeText(n Notice, lang string) Text {
 	default:
 		n = NoticeChecking
 	}
-	return lookUp(lang, string(n), anchor(string(n)), func(b *catalog.Book) map[string]catalog.Entry { return b.Notices })
+	return lookUpText(lang, string(n), faqAnchor(string(n)), func(b *catalog.Book) map[string]catalog.Entry { return b.Notices })
 }
 
-// lookUp reads one entry; an entry that is missing is the zero Text, and the
+// lookUpText reads one entry; an entry that is missing is the zero Text, and the
 // tests prove that none is.
-func lookUp(lang, key, faq string, part func(*catalog.Book) map[string]catalog.Entry) Text {
+func lookUpText(lang, key, faq string, part func(*catalog.Book) map[string]catalog.Entry) Text {
 	b, err := catalog.Open(lang)
 	if err != nil {
 		return Text{}
@@ -103,5 +103,5 @@ func lookUp(lang, key, faq string, part func(*catalog.Book) map[string]catalog.E
 	return Text{Lang: b.Lang, Title: e.Title, Body: e.Body, Advice: e.Advice, FAQ: faq}
 }
 
-// anchor turns a key into its anchor in the FAQ.
-func anchor(key string) string { return strings.ReplaceAll(key, "_", "-") }
+// faqAnchor turns a key into its anchor in the FAQ.
+func faqAnchor(key string) string { return strings.ReplaceAll(key, "_", "-") }
