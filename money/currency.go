@@ -1,9 +1,6 @@
 package money
 
-import (
-	"slices"
-	"strings"
-)
+import "slices"
 
 // Currency is an ISO 4217 alphabetic code in upper case, such as money.USD.
 // The zero value is no currency at all. Any string converts, so a Currency
@@ -15,12 +12,10 @@ type Currency string
 // One with ErrUnknownCurrency; spaces are not trimmed. A code without a minor
 // unit (XAU) parses, but no amount can be held in it: see Currency.Exponent.
 func ParseCurrency(s string) (Currency, error) {
-	if len(s) == 3 {
-		if c := Currency(strings.ToUpper(s)); c.Valid() {
-			return c, nil
-		}
+	if c := upper(s); c.Valid() {
+		return c, nil
 	}
-	return "", unknownCurrency("parse currency", Currency(s))
+	return "", unknownCurrency("parse", Currency(s))
 }
 
 // Valid reports whether c is an active code of ISO 4217 List One, in upper case.
@@ -86,16 +81,32 @@ func (c Currency) exponent(op string) (int, error) {
 // unknownCurrency explains a code that is not in the table.
 func unknownCurrency(op string, c Currency) error {
 	s := string(c)
-	upper := Currency(strings.ToUpper(clip(s)))
+	folded := upper(s)
 	switch {
 	case c == "":
 		return fail(ErrUnknownCurrency, op, "currency", "", "the currency is missing; give an ISO 4217 code such as USD")
-	case upper.Valid():
-		return fail(ErrUnknownCurrency, op, "currency", s, "codes are in upper case here; write %s", upper)
+	case folded.Valid():
+		return fail(ErrUnknownCurrency, op, "currency", s, "codes are in upper case here; write %s", folded)
 	}
-	if next, ok := withdrawn[upper]; ok {
+	if next, ok := withdrawn[folded]; ok {
 		return fail(ErrUnknownCurrency, op, "currency", s,
 			"the code was withdrawn from ISO 4217; convert to its successor %s at the official rate", next)
 	}
 	return fail(ErrUnknownCurrency, op, "currency", s, "not an active ISO 4217 code; give three letters such as USD")
+}
+
+// upper folds a three-letter code to upper case. Only ASCII letters fold:
+// strings.ToUpper would make an S of the long s, too. Anything else is returned
+// as the empty Currency.
+func upper(s string) Currency {
+	if len(s) != 3 {
+		return ""
+	}
+	b := [3]byte([]byte(s))
+	for i, ch := range b {
+		if 'a' <= ch && ch <= 'z' {
+			b[i] = ch - 'a' + 'A'
+		}
+	}
+	return Currency(b[:])
 }

@@ -104,8 +104,9 @@ func jsonFields(op string, data []byte) (value, code string, err error) {
 	return seen["value"], seen["currency"], nil
 }
 
-// MarshalText writes "19.99 USD", so that amounts work as XML, as flags and as
-// JSON map keys. An amount that Check refuses is an error.
+// MarshalText writes "19.99 USD", which serves XML, flags and configuration. An
+// amount that Check refuses is an error. (An Amount is no key for a JSON object:
+// encoding/json would write it as text and then read it with UnmarshalJSON.)
 func (a Amount) MarshalText() ([]byte, error) {
 	if _, err := a.encodable("encode text"); err != nil {
 		return nil, err

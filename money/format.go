@@ -45,7 +45,7 @@ var (
 			MXN: "$MX", HKD: "HKD", TWD: "TWD", XCD: "XCD", XPF: "FCFP",
 		}}
 	spanish = &locale{point: ",", group: ".", minGroup: 2, after: true, codes: true,
-		home: map[Currency]string{EUR: "€", USD: "US$", VND: "₫"}}
+		home: map[Currency]string{EUR: "€", USD: "US$", VND: "₫", THB: "฿"}}
 	spanishPoint = &locale{point: ".", group: ",", minGroup: 1, codes: true}
 	spanishMX    = &locale{point: ".", group: ",", minGroup: 1, codes: true, home: map[Currency]string{MXN: "$"}}
 	portuguese   = &locale{point: ",", group: ".", minGroup: 1, spaced: true, home: map[Currency]string{AUD: "AU$", THB: "฿"}}
@@ -124,9 +124,9 @@ func localeOf(lang string) *locale {
 	if len(tags) == 0 {
 		return english
 	}
-	has := func(any ...string) bool {
+	has := func(subtags ...string) bool {
 		for _, t := range tags[1:] {
-			for _, want := range any {
+			for _, want := range subtags {
 				if t == want {
 					return true
 				}
