@@ -54,6 +54,25 @@ func TestAllocate(t *testing.T) {
 	}
 }
 
+// A sort that is not stable keeps the order of short inputs by chance.
+func TestAllocateTiesInDeclaredOrderAmongMany(t *testing.T) {
+	t.Parallel()
+	const parts, units = 500, 123
+	weights := make([]int64, parts)
+	for i := range weights {
+		weights[i] = 7
+	}
+	got, err := Of(units, JPY).Allocate(weights...)
+	require.NoError(t, err)
+	for i, p := range got {
+		want := int64(0)
+		if i < units {
+			want = 1
+		}
+		require.Equal(t, want, p.Minor(), "part %d of %d equal ones", i, parts)
+	}
+}
+
 func TestAllocateRefuses(t *testing.T) {
 	t.Parallel()
 	_, err := Of(1, USD).Allocate()

@@ -266,6 +266,19 @@ func TestAbsurdExponents(t *testing.T) {
 	require.ErrorIs(t, err, ErrOverflow)
 }
 
+// The bound on powers of ten cuts off nothing that fits.
+func TestLargestPowersOfTen(t *testing.T) {
+	t.Parallel()
+	got, err := Of(-9, JPY).MulRate(decimal.New(1, 18), HalfEven)
+	require.NoError(t, err)
+	require.Equal(t, Of(-9e18, JPY), got)
+	got, err = FromDecimal(decimal.New(9, 16), USD)
+	require.NoError(t, err)
+	require.Equal(t, Of(9e18, USD), got)
+	_, err = Of(1, JPY).MulRate(decimal.New(1, 19), HalfEven)
+	require.ErrorIs(t, err, ErrOverflow)
+}
+
 func TestMulRatioRefusesZeroDenominator(t *testing.T) {
 	t.Parallel()
 	_, err := Of(1, USD).MulRatio(1, 0, HalfEven)
