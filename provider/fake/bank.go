@@ -1,0 +1,362 @@
+package fake
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/money"
+)
+
+// phase is where an attempt stands at the provider.
+type phase uint8
+
+const (
+	phaseNew      phase = iota // created, our next step is awaited
+	phaseIssued                // a signed URL is out; the provider knows nothing of it yet
+	phaseWaiting               // the payer must act
+	phasePaying                // the payer is in the act
+	phaseReady                 // the payer approved, our next step is awaited
+	phasePending               // accepted, decided later
+	phaseHeld                  // authorized; some of it may be captured
+	phasePaid                  // collected
+	phaseDeclined              // refused
+	phaseCanceled              // canceled, closed, voided
+	phaseExpired               // ended by time
+)
+
+// object is one attempt at the provider: an intent, an order, a trade.
+type object struct {
+	ref, op, payment, key string
+	method                payment.Method
+	amount                money.Amount
+	sale                  bool
+	phase                 phase
+	created               time.Time
+	until                 time.Time // payable until
+	expires               time.Time // end of the authorization
+	out                   bool      // the payer holds what it takes to pay it alone
+	browser               bool      // the payer came through the challenge; details are awaited
+	declined              payment.Reason
+	code                  string
+	token                 string // of the method, when it is to be saved
+	by                    Actor  // who made it move money
+	// In minor units of amount's currency.
+	captured, released, refunded int64
+	parts                        []*part
+	prev                         *object // an older attempt of the same operation
+	moves                        []Movement
+}
+
+// held is what is left of an authorization.
+func (o *object) held() int64 {
+	if o.phase != phaseHeld {
+		return 0
+	}
+	return o.amount.Minor() - o.captured - o.released
+}
+
+func (o *object) of(minor int64) money.Amount { return money.Of(minor, o.amount.Currency()) }
+
+type partState uint8
+
+const (
+	partPending partState = iota
+	partDone
+	partFailed
+	partReversed
+)
+
+// part is what was done with an attempt: a capture, a refund, a void; or a
+// write that belongs to none: a transfer, a saved method.
+type part struct {
+	kind    payment.OperationKind
+	ref     string
+	op, key string
+	amount  money.Amount
+	state   partState
+	reason  payment.Reason
+	code    string
+	by      Actor
+	at      time.Time
+	obj     *object
+	of      *part // the capture that a refund names
+	// refunded of a capture, in minor units.
+	refunded int64
+	token    string // of a saved method
+	dispute  *dispute
+}
+
+// MovementKind says what happened to money.
+type MovementKind string
+
+// The kinds of movement.
+const (
+	MoveAuthorized    MovementKind = "authorized"     // held on the payer's account
+	MoveReleased      MovementKind = "released"       // a hold, or the rest of one, given back
+	MoveCaptured      MovementKind = "captured"       // collected
+	MoveCaptureFailed MovementKind = "capture_failed" // a collection undone by the bank
+	MoveRefunded      MovementKind = "refunded"       // given back to the payer
+	MoveRefundFailed  MovementKind = "refund_failed"  // a refund that came back
+	MoveDisputed      MovementKind = "disputed"       // taken back by the payer's bank
+	MoveDisputeWon    MovementKind = "dispute_won"    // and returned
+	MoveTransferred   MovementKind = "transferred"    // sent on to another party
+)
+
+// Actor says who caused a movement.
+type Actor string
+
+// The actors.
+const (
+	ByShop      Actor = "shop"      // a request of ours
+	ByPayer     Actor = "payer"     // the payer's own act
+	ByDashboard Actor = "dashboard" // the shop's staff, at the provider
+	ByBank      Actor = "bank"
+	ByClock     Actor = "clock"
+)
+
+// Movement is money that really moved.
+type Movement struct {
+	Kind   MovementKind
+	By     Actor
+	Amount money.Amount
+	At     time.Time
+	// Object is the provider's attempt, Ref the capture, refund or dispute
+	// ("" where it has no id of its own).
+	Object, Ref string
+	// Operation is ours, as the request named it, and Payment its payment; ""
+	// for what we did not ask for. Key is the idempotency key of the request
+	// that caused it.
+	Operation, Payment, Key string
+}
+
+// Truth is what really happened.
+type Truth struct{ Movements []Movement }
+
+// Sum adds up the movements of one kind; the zero Amount if there are none.
+// All movements of one payment are in one currency.
+func (t Truth) Sum(kind MovementKind) money.Amount {
+	var sum money.Amount
+	for _, m := range t.Movements {
+		if m.Kind == kind {
+			sum = money.Of(sum.Minor()+m.Amount.Minor(), m.Amount.Currency())
+		}
+	}
+	return sum
+}
+
+// Collected is what was captured and not undone, before refunds and disputes.
+func (t Truth) Collected() money.Amount {
+	return less(t.Sum(MoveCaptured), t.Sum(MoveCaptureFailed))
+}
+
+// Refunded is what was given back and did not return.
+func (t Truth) Refunded() money.Amount {
+	return less(t.Sum(MoveRefunded), t.Sum(MoveRefundFailed))
+}
+
+// Collections lists the attempts on which money was collected and not undone,
+// in order. More than one for a payment is a second collection.
+func (t Truth) Collections() []string {
+	net := make(map[string]int64)
+	var order []string
+	for _, m := range t.Movements {
+		switch m.Kind {
+		case MoveCaptured:
+			if _, seen := net[m.Object]; !seen {
+				order = append(order, m.Object)
+			}
+			net[m.Object] += m.Amount.Minor()
+		case MoveCaptureFailed:
+			net[m.Object] -= m.Amount.Minor()
+		}
+	}
+	return slices.DeleteFunc(order, func(o string) bool { return net[o] <= 0 })
+}
+
+func less(a, b money.Amount) money.Amount {
+	if a.Currency() == "" {
+		return a
+	}
+	return money.Of(a.Minor()-b.Minor(), a.Currency())
+}
+
+// Truth returns every movement of an attempt, an operation or a payment, named
+// by the provider's reference or by our id, in the order they happened.
+func (p *Provider) Truth(id string) Truth {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settle(p.now())
+	var t Truth
+	for _, o := range p.order {
+		whole := o.ref == id || o.op == id || o.payment == id
+		for _, m := range o.moves {
+			if whole || m.Operation == id || m.Ref == id {
+				t.Movements = append(t.Movements, m)
+			}
+		}
+	}
+	for _, m := range p.loose {
+		if m.Operation == id || m.Payment == id || m.Ref == id {
+			t.Movements = append(t.Movements, m)
+		}
+	}
+	slices.SortStableFunc(t.Movements, func(a, b Movement) int { return a.At.Compare(b.At) })
+	return t
+}
+
+// Movements returns every movement there ever was, grouped by attempt.
+func (p *Provider) Movements() []Movement {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settle(p.now())
+	var all []Movement
+	for _, o := range p.order {
+		all = append(all, o.moves...)
+	}
+	return append(all, p.loose...)
+}
+
+// Collected returns what was captured and not undone, per currency, before
+// refunds and disputes.
+func (p *Provider) Collected() map[money.Currency]money.Amount {
+	sums := make(map[money.Currency]money.Amount)
+	for _, m := range p.Movements() {
+		c := m.Amount.Currency()
+		switch m.Kind {
+		case MoveCaptured:
+			sums[c] = money.Of(sums[c].Minor()+m.Amount.Minor(), c)
+		case MoveCaptureFailed:
+			sums[c] = money.Of(sums[c].Minor()-m.Amount.Minor(), c)
+		}
+	}
+	return sums
+}
+
+// Calls returns how many requests with that idempotency key reached the
+// provider's door, replays included.
+func (p *Provider) Calls(key string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[key]
+}
+
+// move books a movement of an attempt. p.mu is held.
+func (p *Provider) move(o *object, t *part, kind MovementKind, by Actor, amount money.Amount, now time.Time) {
+	m := Movement{Kind: kind, By: by, Amount: amount, At: now, Object: o.ref, Payment: o.payment}
+	switch {
+	case t != nil:
+		m.Ref, m.Operation, m.Key = t.ref, t.op, t.key
+	case by == ByShop || by == ByPayer:
+		m.Operation, m.Key = o.op, o.key
+	}
+	o.moves = append(o.moves, m)
+}
+
+// newObject opens an attempt for an authorize request. p.mu is held.
+func (p *Provider) newObject(r *payment.AuthorizeRequest, ph phase, now time.Time) *object {
+	o := &object{
+		ref: p.id(p.d.prefix), op: r.Operation, payment: r.Payment, key: r.Key,
+		method: r.Method.Method, amount: r.Amount, sale: r.Capture, phase: ph,
+		created: now, until: r.Until, by: ByShop,
+	}
+	if r.Save {
+		o.token = "saved_" + o.ref
+	}
+	p.order = append(p.order, o)
+	p.objects[o.ref] = o
+	o.prev = p.byOp[o.op]
+	p.byOp[o.op] = o
+	return o
+}
+
+// newPart adds something done to an attempt, o may be nil. p.mu is held.
+func (p *Provider) newPart(o *object, kind payment.OperationKind, c *payment.Call, prefix string, amount money.Amount, st partState, now time.Time) *part {
+	t := &part{kind: kind, ref: p.id(prefix), amount: amount, state: st, by: ByShop, at: now, obj: o}
+	if c != nil {
+		t.op, t.key = c.Operation, c.Key
+	}
+	if o != nil {
+		o.parts = append(o.parts, t)
+	}
+	p.parts[t.ref] = t
+	if t.op != "" {
+		p.partOf[t.op] = t
+	}
+	return t
+}
+
+// id makes the next id of the provider. p.mu is held.
+func (p *Provider) id(prefix string) string {
+	p.ids++
+	var b [24]byte
+	return string(strconv.AppendUint(append(b[:0], prefix...), p.ids, 36))
+}
+
+// collect takes money of an attempt. p.mu is held.
+func (p *Provider) collect(o *object, t *part, amount int64, by Actor, now time.Time) {
+	o.captured += amount
+	p.move(o, t, MoveCaptured, by, o.of(amount), now)
+	if o.phase == phaseHeld && o.held() == 0 {
+		o.phase = phasePaid
+	}
+}
+
+// release gives back what is held. p.mu is held.
+func (p *Provider) release(o *object, t *part, by Actor, now time.Time) {
+	if left := o.held(); left > 0 {
+		o.released += left
+		p.move(o, t, MoveReleased, by, o.of(left), now)
+	}
+}
+
+// take makes an attempt hold or collect its amount. p.mu is held.
+func (p *Provider) take(o *object, by Actor, now time.Time) {
+	o.by, o.browser = by, false
+	if o.sale {
+		o.phase = phasePaid
+		var t *part
+		if p.d.method.RefundsCapture {
+			t = p.newPart(o, payment.OpCapture, nil, "cap", o.amount, partDone, now)
+			t.op, t.key = o.op, o.key
+		}
+		p.collect(o, t, o.amount.Minor(), by, now)
+	} else {
+		o.phase = phaseHeld
+		o.expires = now.Add(p.d.method.HoldFor)
+		p.move(o, nil, MoveAuthorized, by, o.amount, now)
+	}
+	p.tellObject(o, payment.ResultApproved, now)
+}
+
+// refresh applies what time alone does to an attempt. p.mu is held.
+func (p *Provider) refresh(o *object, now time.Time) {
+	switch o.phase {
+	case phaseHeld:
+		if now.Before(o.expires) {
+			return
+		}
+		p.expireHold(o, ByClock, now)
+	case phaseWaiting, phaseIssued, phasePaying:
+		if o.until.IsZero() || now.Before(o.until) {
+			return
+		}
+		known := o.phase != phaseIssued
+		o.phase = phaseExpired
+		if known {
+			p.tellObject(o, payment.ResultExpired, now)
+		}
+	}
+}
+
+// expireHold ends an authorization. What was captured of it stays.
+func (p *Provider) expireHold(o *object, by Actor, now time.Time) {
+	p.release(o, nil, by, now)
+	if o.captured > 0 {
+		o.phase = phasePaid
+	} else {
+		o.phase = phaseExpired
+	}
+	p.tellObject(o, payment.ResultExpired, now)
+}
