@@ -7,9 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// wrapBody bounds and watches the body of an answer.
-func (t *transport) wrapBody(ctx context.Context, resp *http.Response, e *exchange) {
+// wrapBody bounds and watches the body of an answer. It releases ctx with
+// cancel when the body has ended; a body that is never closed leaves that to
+// the timeout.
+func (t *transport) wrapBody(ctx context.Context, cancel context.CancelFunc, resp *http.Response, e *exchange) {
 	ended := func(n int64, err error) {
+		cancel()
 		if e.finish(n, err, t.now()) {
 			t.report(ctx, e)
 		}
@@ -19,7 +22,7 @@ func (t *transport) wrapBody(ctx context.Context, resp *http.Response, e *exchan
 		ended(0, nil)
 		return
 	}
-	b := &body{rc: resp.Body, limit: t.limit, ended: ended}
+	b := &body{ctx: ctx, rc: resp.Body, limit: t.limit, ended: ended}
 	if resp.ContentLength > t.limit {
 		// Said at once: the SDK may look at the status alone.
 		b.err = &BodyTooLargeError{Limit: t.limit}
@@ -31,6 +34,7 @@ func (t *transport) wrapBody(ctx context.Context, resp *http.Response, e *exchan
 // body hands out at most limit bytes and tells how the reading ended. It has
 // one reader; Close may come from another goroutine.
 type body struct {
+	ctx   context.Context // of the exchange; to explain a read that it ended
 	rc    io.ReadCloser
 	limit int64
 	n     atomic.Int64 // handed out
@@ -56,6 +60,7 @@ func (b *body) Read(p []byte) (int, error) {
 	}
 	total := b.n.Add(int64(n))
 	if err != nil {
+		err = explain(b.ctx, err)
 		b.err = err
 		if err == io.EOF { // io.Reader's own word: never wrapped
 			b.ended(total, nil)

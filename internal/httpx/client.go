@@ -78,16 +78,8 @@ func New(o Options) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	timeout := o.Timeout
-	if timeout == 0 && o.Client != nil {
-		timeout = o.Client.Timeout
-	}
-	if timeout == 0 {
-		timeout = DefaultTimeout
-	}
 	return &http.Client{
-		Transport: t,
-		Timeout:   timeout,
+		Transport: t, // bounds the time itself: http.Client.Timeout costs two goroutines a request
 		// A redirect would carry the API key and the body to a host that the
 		// answer chose. The 3xx itself is handed to the caller.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -127,11 +119,18 @@ func newTransport(o Options) (*transport, error) {
 		base:            base,
 		trusted:         trusted,
 		limit:           o.MaxResponseBytes,
+		timeout:         o.Timeout,
 		allowPlain:      o.AllowPlain,
 		allowUnobserved: o.AllowUnobserved,
 		log:             o.Logger,
 		onExchange:      o.OnExchange,
 		now:             o.Now,
+	}
+	if t.timeout == 0 && o.Client != nil {
+		t.timeout = o.Client.Timeout
+	}
+	if t.timeout <= 0 {
+		t.timeout = DefaultTimeout
 	}
 	if t.limit == 0 {
 		t.limit = DefaultMaxResponseBytes

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"syscall"
+	"time"
 )
 
 // BodyTooLargeError reports a response body longer than
@@ -31,6 +33,25 @@ type RefusedError struct {
 func (e *RefusedError) Error() string {
 	return fmt.Sprintf("httpx: request to %q not sent: %s", Scrub(e.Host), e.Reason)
 }
+
+// TimeoutError reports that Options.Timeout ran out. It is a
+// context.DeadlineExceeded to errors.Is.
+type TimeoutError struct {
+	After time.Duration
+}
+
+func (e *TimeoutError) Error() string {
+	return fmt.Sprintf("httpx: no complete answer within %s", e.After)
+}
+
+// Timeout reports true, as net.Error asks.
+func (e *TimeoutError) Timeout() bool { return true }
+
+// Temporary reports true, as net.Error asks.
+func (e *TimeoutError) Temporary() bool { return true }
+
+// Is reports whether target is context.DeadlineExceeded.
+func (e *TimeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // Class sorts failed exchanges for metrics and logs. It decides nothing.
 type Class string
@@ -78,7 +99,7 @@ func classOf(err error) Class {
 		return ClassTimeout
 	case errors.As(err, &dns):
 		return ClassDNS
-	case errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verify),
+	case errors.Is(err, http.ErrSchemeMismatch), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verify),
 		errors.As(err, &unknown), errors.As(err, &name), errors.As(err, &invalid):
 		return ClassTLS
 	case errors.As(err, &timeout) && timeout.Timeout():

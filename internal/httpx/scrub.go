@@ -13,12 +13,14 @@ const (
 	maxScrubInput = 4 * MaxScrubbed
 	maxPasses     = 6
 
+	// The last word before a colon is read as a field's name by the next pass:
+	// it must not be one that is masked.
 	maskField = "[redacted]"
-	maskCard  = "[card]"
-	maskKey   = "[key]"
-	maskToken = "[token]"
-	maskEmail = "[email]"
-	maskIP    = "[ip]"
+	maskCard  = "[card redacted]"
+	maskKey   = "[key redacted]"
+	maskToken = "[token redacted]"
+	maskEmail = "[email redacted]"
+	maskIP    = "[ip redacted]"
 	markCut   = " [cut]"
 	withheld  = "[text withheld]"
 )
@@ -152,3 +154,10 @@ func isUpper(c byte) bool { return 'A' <= c && c <= 'Z' }
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isAlnum(c byte) bool { return isDigit(c) || isUpper(c) || isLower(c) }
 func isHex(c byte) bool   { return isDigit(c) || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F' }
+
+// afterEscape reports whether b[i] is the letter of a line break that has been
+// written as two characters, by clean or by the text's author: that letter is
+// not part of the word that follows.
+func afterEscape(b []byte, i int) bool {
+	return i > 0 && b[i-1] == '\\' && (b[i] == 'n' || b[i] == 'r' || b[i] == 't')
+}

@@ -1,8 +1,6 @@
 package httpx
 
-import (
-	"bytes"
-)
+import "bytes"
 
 // style is how a field is written, which decides where its value ends and how
 // sure its name has to be.
@@ -119,6 +117,9 @@ func fieldName(b []byte, end, from int) (name []byte, level int, quote byte, st 
 	stop := i
 	for i > low && (isWordByte(b[i-1]) || b[i-1] == '-' || b[i-1] == '.' || b[i-1] == '[' || b[i-1] == ']' || b[i-1] == '%') {
 		i--
+	}
+	if i < stop && afterEscape(b, i) {
+		i++
 	}
 	return b[i:stop], 0, 0, form
 }

@@ -72,7 +72,7 @@ func isTokenByte(c byte) bool {
 func maskTokens(b []byte) []byte {
 	e := edit{src: b}
 	for i := 0; i < len(b); {
-		if !isTokenByte(b[i]) {
+		if !isTokenByte(b[i]) || afterEscape(b, i) {
 			i++
 			continue
 		}
@@ -204,6 +204,9 @@ func maskEmails(b []byte) []byte {
 		for start > e.from && local(b[start-1]) {
 			start--
 		}
+		if start < i && afterEscape(b, start) {
+			start++
+		}
 		for end < len(b) && domain(b[end]) {
 			end++
 		}
@@ -293,7 +296,7 @@ func maskIPv6(b []byte) []byte {
 		for start < end && (b[start] == '.' || b[start] == ':' && !(start+1 < end && b[start+1] == ':')) {
 			start++
 		}
-		if end-start < 3 || start > 0 && isWordByte(b[start-1]) || end < len(b) && isWordByte(b[end]) {
+		if end-start < 3 || start > 0 && isWordByte(b[start-1]) && !afterEscape(b, start-1) || end < len(b) && isWordByte(b[end]) {
 			continue
 		}
 		if _, err := netip.ParseAddr(string(b[start:end])); err == nil {

@@ -3,6 +3,7 @@ package httpx
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptrace"
@@ -13,8 +14,9 @@ import (
 // transport is the RoundTripper behind New.
 type transport struct {
 	base            http.RoundTripper
-	trusted         bool // base is net/http's own transport, whose trace proves what it says
-	limit           int64
+	trusted         bool  // base is net/http's own transport, whose trace proves what it says
+	limit           int64 // bytes of a body
+	timeout         time.Duration
 	rewrite         map[string]*url.URL
 	allow           []hostPattern
 	allowPlain      bool
@@ -59,7 +61,8 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 	// The base may keep using the request's context after it returned, but it
 	// must not see a request that its caller owns: clone, then change.
-	out := r.WithContext(httptrace.WithClientTrace(ctx, e.trace()))
+	bounded, cancel := context.WithTimeoutCause(ctx, t.timeout, &TimeoutError{After: t.timeout})
+	out := r.WithContext(httptrace.WithClientTrace(bounded, e.trace()))
 	if target != r.URL {
 		out.URL, out.Host = target, target.Host
 	}
@@ -68,13 +71,15 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		err = errors.New("httpx: the transport returned neither an answer nor an error")
 	}
 	if err != nil {
+		err = explain(bounded, err)
+		cancel()
 		e.fail(err, t.trusted, t.now())
 		t.report(ctx, e)
 		return nil, err
 	}
 	resp.Request = r
 	e.answer(resp, t.keep)
-	t.wrapBody(ctx, resp, e)
+	t.wrapBody(bounded, cancel, resp, e)
 	return resp, nil
 }
 
@@ -120,6 +125,25 @@ func (t *transport) allowed(u *url.URL) bool {
 		}
 	}
 	return false
+}
+
+// explain makes the error of a context that has ended say why, whatever the
+// protocol: HTTP/1.1 returns the cause without the context's own error, HTTP/2
+// the context's error without the cause.
+func explain(ctx context.Context, err error) error {
+	ended := ctx.Err()
+	if ended == nil {
+		return err
+	}
+	cause := context.Cause(ctx)
+	var timeout *TimeoutError
+	switch {
+	case errors.Is(err, ended) && errors.As(cause, &timeout):
+		return timeout
+	case !errors.Is(err, ended) && errors.Is(err, cause):
+		return fmt.Errorf("%w: %w", ended, err)
+	}
+	return err
 }
 
 // closeBody keeps the RoundTripper's promise to close the body, even on error.
