@@ -49,7 +49,7 @@ func maskFields(b []byte) []byte {
 			continue // "name= " has no value
 		}
 		end, with := fieldValue(b, start, level, quote, st, class)
-		if end > start && !harmless(b[start:end]) {
+		if with != "" && end > start && !harmless(b[start:end]) {
 			e.replace(start, end, with)
 		}
 		i = end
@@ -125,7 +125,7 @@ func fieldName(b []byte, end, from int) (name []byte, level int, quote byte, st 
 }
 
 // fieldValue returns where the value that starts at start ends, and what to
-// put in its place.
+// put in its place: nothing if it is empty.
 func fieldValue(b []byte, start, level int, quote byte, st style, class fieldKind) (end int, with string) {
 	if start >= len(b) {
 		return start, ""
@@ -145,10 +145,10 @@ func fieldValue(b []byte, start, level int, quote byte, st style, class fieldKin
 		q, lv := b[i], i-start
 		end = closing(b, i+1, q, lv)
 		mark := string(b[start : i+1])
-		if end == i+1 && end < len(b) {
-			return end, "" // empty
+		empty := end == i+1+lv && end < len(b)
+		if end = min(end+1, len(b)); empty {
+			return end, ""
 		}
-		end = min(end+1, len(b))
 		return end, mark + maskField + mark
 	}
 	if b[start] == '{' || b[start] == '[' {
@@ -247,7 +247,7 @@ func balanced(b []byte, i, level int) int {
 // harmless reports whether a value gives nothing away.
 func harmless(v []byte) bool {
 	switch string(v) {
-	case "null", "true", "false", "nil", "<nil>", `""`, "{}", "[]", maskField:
+	case "null", "true", "false", "nil", "<nil>", "{}", "[]", maskField:
 		return true
 	}
 	return false

@@ -359,7 +359,7 @@ func separator(b []byte) int {
 	switch {
 	case len(b) == 0:
 		return 0
-	case b[0] == ' ', b[0] == '-', b[0] == '.', b[0] == '+':
+	case b[0] == ' ', b[0] == '-', b[0] == '+':
 		w = 1
 	case bytes.HasPrefix(b, []byte("%20")):
 		w = 3
