@@ -157,6 +157,15 @@ func (s *Stripe) control(get, post controlFunc) {
 		}
 		return s.FailRefund(in.ID)
 	}))
+	action("open-dispute", func(in stripeAction) (string, error) {
+		if in.Inquiry {
+			return s.OpenInquiry(in.ID, in.Reason, in.Amount)
+		}
+		return s.OpenDispute(in.ID, in.Reason, in.Amount)
+	})
+	action("escalate-inquiry", plain(func(in stripeAction) error { return s.EscalateInquiry(in.ID) }))
+	action("close-dispute", plain(func(in stripeAction) error { return s.CloseDispute(in.ID, in.Won) }))
+	action("fail-payout", plain(func(in stripeAction) error { return s.FailPayout(in.ID, in.Reason) }))
 	action("resend", plain(func(in stripeAction) error { return s.Resend(in.ID) }))
 	action("forge", plain(func(in stripeAction) error { return s.ForgeEvent(in.Type, in.Object) }))
 }

@@ -63,6 +63,8 @@
 //	POST /_sandbox/stripe/settle-refund        {"id": "re_...", "ok": false}
 //	POST /_sandbox/stripe/open-dispute         {"id": "ch_...", "reason": "fraudulent", "amount": 0, "inquiry": false}
 //	POST /_sandbox/stripe/close-dispute        {"id": "du_...", "won": true}
+//	POST /_sandbox/stripe/escalate-inquiry     {"id": "du_..."}
+//	POST /_sandbox/stripe/fail-payout          {"id": "po_...", "reason": "account_closed"}
 //	POST /_sandbox/stripe/resend               {"id": "evt_..."}
 //	POST /_sandbox/stripe/forge                {"type": "payment_intent.succeeded", "object": {...}}
 //

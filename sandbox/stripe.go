@@ -70,6 +70,33 @@ func (s *Stripe) FailRefund(refundID string) error { return s.s.SettleRefund(ref
 // SettleRefund completes a pending refund.
 func (s *Stripe) SettleRefund(refundID string) error { return s.s.SettleRefund(refundID, true) }
 
+// OpenDispute lets the cardholder dispute a charge (or the latest charge of a
+// PaymentIntent) and returns the dispute's id. reason is one of Stripe's
+// ("fraudulent", "product_not_received", ...); amount zero means all that was
+// captured and not refunded. The money is withdrawn at once.
+func (s *Stripe) OpenDispute(chargeID, reason string, amount int64) (string, error) {
+	return s.s.OpenDispute(chargeID, reason, amount, false)
+}
+
+// OpenInquiry opens an inquiry: a question by the bank that withdraws nothing
+// unless it is escalated.
+func (s *Stripe) OpenInquiry(chargeID, reason string, amount int64) (string, error) {
+	return s.s.OpenDispute(chargeID, reason, amount, true)
+}
+
+// EscalateInquiry turns an inquiry into a dispute.
+func (s *Stripe) EscalateInquiry(disputeID string) error { return s.s.EscalateInquiry(disputeID) }
+
+// CloseDispute lets the bank decide: won gives the money back, the fee is kept.
+// An inquiry is closed without a decision.
+func (s *Stripe) CloseDispute(disputeID string, won bool) error {
+	return s.s.CloseDispute(disputeID, won)
+}
+
+// FailPayout lets a payout come back from the bank, with one of Stripe's
+// failure codes; empty means account_closed.
+func (s *Stripe) FailPayout(payoutID, code string) error { return s.s.FailPayout(payoutID, code) }
+
 // Resend delivers an event once more, as the Dashboard's button does.
 func (s *Stripe) Resend(eventID string) error { return s.s.Resend(eventID) }
 

@@ -35,6 +35,9 @@ func (w *JSON) Open() { w.sep(); w.b = append(w.b, '{'); w.comma = false }
 // Close ends an object.
 func (w *JSON) Close() { w.b = append(w.b, '}'); w.comma = true }
 
+// Reopen takes back the end of the object just closed, to add members to it.
+func (w *JSON) Reopen() { w.b = w.b[:len(w.b)-1]; w.comma = w.b[len(w.b)-1] != '{' }
+
 // OpenList begins a list as a value.
 func (w *JSON) OpenList() { w.sep(); w.b = append(w.b, '['); w.comma = false }
 

@@ -325,41 +325,62 @@ func (c *call) capture(a *account, pi *paymentIntent, in captureInput) *apiError
 		in.amount = pi.capturable
 	}
 	switch {
-	case in.amount < 1:
+	case in.amount < 0 || in.amount == 0 && !(ch.multicapture && in.final && ch.amountCaptured > 0):
 		return invalid("parameter_invalid_integer", "amount_to_capture", "This value must be greater than or equal to 1.")
 	case in.amount > pi.capturable:
 		return refused("amount_too_large", "amount_to_capture", "The requested capture amount is greater than the amount you can capture for this charge.").withPI(pi)
 	case !in.final && !ch.multicapture:
 		return refused("", "final_capture", "This PaymentIntent does not support multiple captures; `final_capture` must be true. Ask for it with payment_method_options[card][request_multicapture].").withPI(pi)
+	case !in.final && in.amount == pi.capturable:
+		return refused("", "final_capture", "Capturing the full remaining amount is the final capture; `final_capture` must be true.").withPI(pi)
+	case ch.captures == maxCaptures:
+		return refused("", "", "This PaymentIntent has been captured 50 times, the most there can be.").withPI(pi)
 	case in.fee != nil && *in.fee > in.amount:
 		return invalid("", "application_fee_amount", "Your application fee cannot exceed the amount captured.")
 	case threeDecimal[pi.currency] && in.amount%10 != 0:
 		return invalid("invalid_charge_amount", "amount_to_capture", "Invalid amount: three-decimal currencies must be rounded to the nearest ten, so that the last digit is 0.")
 	}
 	if in.fee != nil {
-		pi.feeAmount = in.fee
+		pi.feeAmount, ch.feeAmount = in.fee, in.fee
 	}
 	if in.transfer != nil {
-		pi.transferAmount = in.transfer
+		pi.transferAmount, ch.transferAmount = in.transfer, in.transfer
 	}
 	pi.metadata = in.metadata
 	pi.descriptor, pi.descriptorSuffix = in.descriptor, in.suffix
+	ch.descriptor, ch.suffix = in.descriptor, in.suffix
+	ch.captures++
 	ch.amountCaptured += in.amount
 	pi.received += in.amount
 	pi.capturable -= in.amount
-	c.credit(a, ch, in.amount)
-	if !in.final && pi.capturable > 0 {
-		c.emit(a, "charge.updated", ch)
-		c.emit(a, "payment_intent.amount_capturable_updated", pi)
-		return nil
+	if in.amount > 0 {
+		c.credit(a, ch, in.amount)
 	}
+	if ch.multicapture {
+		c.emit(a, "charge.updated", ch)
+	}
+	if in.final {
+		c.finishCapture(a, pi, ch)
+	} else {
+		c.emit(a, "payment_intent.amount_capturable_updated", pi)
+	}
+	return nil
+}
+
+// maxCaptures of one PaymentIntent: https://docs.stripe.com/payments/multicapture
+const maxCaptures = 50
+
+// finishCapture ends a hold of which something was captured; the rest is released.
+func (c *call) finishCapture(a *account, pi *paymentIntent, ch *charge) {
 	ch.captured = true
-	ch.amountRefunded = ch.amount - ch.amountCaptured // the rest of the hold is released
+	ch.released = ch.amount - ch.amountCaptured
 	pi.status, pi.capturable = succeeded, 0
+	if ch.multicapture {
+		c.emit(a, "payment_intent.amount_capturable_updated", pi)
+	}
 	c.emit(a, "charge.captured", ch)
 	c.emit(a, "payment_intent.succeeded", pi)
 	c.aftermath(a, ch)
-	return nil
 }
 
 // expire releases an authorization nobody captured in time.
@@ -369,14 +390,10 @@ func (s *Stripe) expire(a *account, pi *paymentIntent, ch *charge) {
 	}
 	c := &call{Stripe: s, a: a, at: s.now()}
 	if ch.amountCaptured > 0 { // a multicapture that was never finished keeps what it took
-		ch.captured = true
-		ch.amountRefunded = ch.amount - ch.amountCaptured
-		pi.status, pi.capturable = succeeded, 0
-		c.emit(a, "charge.expired", ch)
-		c.emit(a, "payment_intent.succeeded", pi)
+		c.finishCapture(a, pi, ch)
 		return
 	}
-	ch.refunded, ch.amountRefunded = true, ch.amount
+	ch.released = ch.amount
 	pi.status, pi.capturable, pi.canceledAt, pi.cancelReason = canceled, 0, c.at, "automatic"
 	c.emit(a, "charge.expired", ch)
 	c.emit(a, "payment_intent.canceled", pi)
@@ -391,10 +408,11 @@ func (c *call) cancel(a *account, pi *paymentIntent, reason string) *apiError {
 	}
 	if pi.status == needsCapture {
 		ch := pi.charge
-		if ch.amountCaptured > 0 {
-			return refused("payment_intent_unexpected_state", "", "You cannot cancel this PaymentIntent because part of it was captured. Capture with final_capture to release the rest.").withPI(pi)
+		if ch.amountCaptured > 0 { // part of it was captured: only the rest can be let go
+			c.finishCapture(a, pi, ch)
+			return nil
 		}
-		ch.refunded, ch.amountRefunded = true, ch.amount
+		ch.released = ch.amount
 		c.emit(a, "charge.refunded", ch)
 	}
 	pi.status, pi.capturable, pi.action, pi.canceledAt, pi.cancelReason = canceled, 0, nil, c.at, reason

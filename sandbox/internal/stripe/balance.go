@@ -12,6 +12,7 @@ type balanceTransaction struct {
 	id, currency, typ, category, description string
 	amount, fee                              int64
 	applicationFee                           int64 // part of fee
+	feeName                                  string
 	created, availableOn                     int64
 	source                                   object
 }
@@ -74,6 +75,7 @@ func (c *call) credit(a *account, ch *charge, amount int64) {
 		t.fee += t.applicationFee
 	}
 	ch.txn = c.post(a, t, ch.method.card != nil && ch.method.card.test.available)
+	c.spread(a, ch, amount)
 }
 
 func getTxn(c *call) *apiError {
@@ -160,7 +162,11 @@ func (s *Stripe) renderTxn(a *account, w *core.JSON, t *balanceTransaction, x ex
 		w.S("type", typ)
 		w.Close()
 	}
-	detail(t.fee-t.applicationFee, "Stripe processing fees", "stripe_fee")
+	name := t.feeName
+	if name == "" {
+		name = "Stripe processing fees"
+	}
+	detail(t.fee-t.applicationFee, name, "stripe_fee")
 	detail(t.applicationFee, "Application fee", "application_fee")
 	w.CloseList()
 	w.I("net", t.amount-t.fee)

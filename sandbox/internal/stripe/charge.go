@@ -7,38 +7,61 @@ import (
 )
 
 type charge struct {
-	id, currency, status               string
-	created                            int64
-	amount                             int64
-	amountCaptured, amountRefunded     int64
-	captured, paid, refunded, disputed bool
-	failureCode, failureMessage        string
-	decline                            decline
-	intent                             *paymentIntent
-	method                             *paymentMethod // as it was, for payment_method_details
-	methodID                           string
-	customer, description              string
-	descriptor, suffix, receiptEmail   string
-	metadata                           map[string]string
-	shipping                           *shipping
-	auth                               threeDS
-	captureBefore                      int64
-	multicapture                       bool
-	txn, failureTxn                    *balanceTransaction
-	refunds                            []*refund
-	fraudDetails                       map[string]string
-	authorization                      string
-	feeAmount                          *int64
-	onBehalfOf, transferTo             string
-	transferAmount                     *int64
-	transferGroup                      string
-	transfer                           string
-	applicationFee                     string
-	withdrawn                          int64 // taken back by disputes
+	id, currency, status             string
+	created                          int64
+	amount                           int64
+	amountCaptured, returned         int64 // returned: by refunds that did not fail
+	released                         int64 // of the hold, never captured
+	captured, paid, disputed         bool
+	failureCode, failureMessage      string
+	decline                          decline
+	intent                           *paymentIntent
+	method                           *paymentMethod // as it was, for payment_method_details
+	methodID                         string
+	customer, description            string
+	descriptor, suffix, receiptEmail string
+	metadata                         map[string]string
+	shipping                         *shipping
+	auth                             threeDS
+	captureBefore                    int64
+	multicapture                     bool
+	captures                         int
+	txn, failureTxn                  *balanceTransaction
+	refunds                          []*refund
+	disputes                         []*dispute
+	transferred                      int64 // by transfers with this source_transaction
+	feeTaken                         int64 // application fees
+	fraudDetails                     map[string]string
+	authorization                    string
+	feeAmount                        *int64
+	onBehalfOf, transferTo           string
+	transferAmount                   *int64
+	transferGroup                    string
+	transfer                         string
+	applicationFee                   string
+	withdrawn                        int64 // taken back by disputes
 }
 
 // threeDS is the result of an authentication; the zero value is none.
 type threeDS struct{ flow, result string }
+
+// amountRefunded is the field of that name: a partial capture counts the rest
+// of the hold as refunded, unless multicapture was available for the charge
+// (https://docs.stripe.com/payments/multicapture shows 0 there).
+func (ch *charge) amountRefunded() int64 {
+	if ch.multicapture {
+		return ch.returned
+	}
+	return ch.returned + ch.released
+}
+
+// refunded tells whether nothing of the charge is left.
+func (ch *charge) refunded() bool {
+	if ch.multicapture && ch.amountCaptured > 0 {
+		return ch.captured && ch.returned == ch.amountCaptured
+	}
+	return ch.paid && ch.returned+ch.released == ch.amount
+}
 
 func (ch *charge) objectID() string     { return ch.id }
 func (ch *charge) objectCreated() int64 { return ch.created }
@@ -127,7 +150,7 @@ func (s *Stripe) renderCharge(a *account, w *core.JSON, ch *charge, x expand) {
 	w.S("object", "charge")
 	w.I("amount", ch.amount)
 	w.I("amount_captured", ch.amountCaptured)
-	w.I("amount_refunded", ch.amountRefunded)
+	w.I("amount_refunded", ch.amountRefunded())
 	w.N("application")
 	w.SN("application_fee", ch.applicationFee)
 	w.IP("application_fee_amount", ch.feeAmount)
@@ -151,7 +174,15 @@ func (s *Stripe) renderCharge(a *account, w *core.JSON, ch *charge, x expand) {
 	w.Key("customer")
 	s.refCustomer(a, w, ch.customer, x)
 	w.SN("description", ch.description)
-	w.N("destination", "dispute")
+	w.N("destination")
+	w.Key("dispute")
+	if sub, want := x.in("dispute"); len(ch.disputes) == 0 {
+		w.Null()
+	} else if d := ch.disputes[len(ch.disputes)-1]; want {
+		s.renderDispute(a, w, d, sub)
+	} else {
+		w.Text(d.id)
+	}
 	w.B("disputed", ch.disputed)
 	w.Key("failure_balance_transaction")
 	s.refTxn(a, w, ch.failureTxn, x, "failure_balance_transaction")
@@ -182,7 +213,7 @@ func (s *Stripe) renderCharge(a *account, w *core.JSON, ch *charge, x expand) {
 	} else {
 		w.N("receipt_url")
 	}
-	w.B("refunded", ch.refunded)
+	w.B("refunded", ch.refunded())
 	if sub, want := x.in("refunds"); want {
 		w.Object("refunds")
 		w.S("object", "list")

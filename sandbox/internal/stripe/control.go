@@ -215,7 +215,7 @@ func truth(a *account, pi *paymentIntent) PaymentTruth {
 	}
 	for _, ch := range pi.attempts {
 		t.Charges = append(t.Charges, ChargeTruth{ID: ch.id, Status: ch.status, Amount: ch.amount, Captured: ch.amountCaptured,
-			Released: released(ch), Disputed: ch.disputed})
+			Released: ch.released, Disputed: ch.disputed})
 		for _, r := range ch.refunds {
 			t.Refunds = append(t.Refunds, RefundTruth{ID: r.id, Status: r.status, Amount: r.amount})
 			if r.status != "failed" && r.status != "canceled" {
@@ -225,14 +225,6 @@ func truth(a *account, pi *paymentIntent) PaymentTruth {
 		t.Disputed += ch.withdrawn
 	}
 	return t
-}
-
-// released is the part of a hold that was let go: canceled, expired or not captured.
-func released(ch *charge) int64 {
-	if ch.status != "succeeded" || (!ch.captured && !ch.refunded) {
-		return 0
-	}
-	return ch.amount - ch.amountCaptured
 }
 
 // Collected returns what really reached the merchants: captured, and captured

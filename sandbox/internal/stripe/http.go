@@ -5,7 +5,9 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,18 +19,18 @@ const maxUpload = 16 << 20 // the largest file purpose Stripe documents is small
 // call is one request while an endpoint works on it.
 type call struct {
 	*Stripe
-	a        *account
-	p        params
-	ids      [2]string // the ids in the path
-	x        expand
-	w        *core.JSON
-	method   string
-	path     string
-	reqID    string
-	key      string
-	at       int64 // now, in Unix seconds
-	upload   *upload
-	pristine bool // nothing of the endpoint's work has begun
+	a      *account
+	p      params
+	ids    [2]string // the ids in the path
+	x      expand
+	w      *core.JSON
+	method string
+	path   string
+	reqID  string
+	key    string
+	at     int64 // now, in Unix seconds
+	upload *upload
+	raw    []byte // an answer that is not JSON
 }
 
 type handler func(*call) *apiError
@@ -45,6 +47,7 @@ type reply struct {
 	shouldRetry string
 	unsaved     bool
 	requestID   string // of the request that made it
+	contentType string // empty: JSON
 }
 
 // idemEntry is one remembered idempotency key.
@@ -165,6 +168,9 @@ func (s *Stripe) execute(c *call, rt route, r *http.Request, body []byte, crash 
 	if crash { // the work is done, the answer is lost inside Stripe: documented to be kept under the key
 		return s.errorReplyLocked(c.a, c.reqID, internalError())
 	}
+	if c.raw != nil {
+		return reply{status: http.StatusOK, body: c.raw, requestID: c.reqID, contentType: "application/octet-stream"}
+	}
 	return reply{status: http.StatusOK, body: append([]byte(nil), c.w.Bytes()...), requestID: c.reqID}
 }
 
@@ -232,8 +238,8 @@ func (s *Stripe) accountOf(r *http.Request) (*account, *apiError) {
 // claim takes key for this request, or returns the stored answer.
 func (s *Stripe) claim(a *account, key string, r *http.Request, body []byte) (*idemEntry, *reply, *apiError) {
 	h := sha256.New()
-	_, _ = io.WriteString(h, r.Method+" "+r.URL.Path+"\n")
-	h.Write(body)
+	_, _ = io.WriteString(h, r.Method+" "+r.URL.Path+"?"+r.URL.RawQuery+"\n")
+	_, _ = io.WriteString(h, canonical(r.Header.Get("Content-Type"), body))
 	var sum [32]byte
 	h.Sum(sum[:0])
 
@@ -261,6 +267,17 @@ func (s *Stripe) claim(a *account, key string, r *http.Request, body []byte) (*i
 			message: "There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): " + key}
 	}
 	return nil, &e.answer, nil
+}
+
+// canonical makes equal what differs only in the order of parameters or in a
+// multipart boundary: the comparison is of parameters, not of bytes.
+func canonical(contentType string, body []byte) string {
+	if _, attrs, err := mime.ParseMediaType(contentType); err == nil && attrs["boundary"] != "" {
+		return strings.ReplaceAll(string(body), attrs["boundary"], "")
+	}
+	pairs := strings.Split(string(body), "&")
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
 }
 
 // settle stores the answer, or forgets the key when no work began.
@@ -302,6 +319,9 @@ func (s *Stripe) sendError(w http.ResponseWriter, line *core.Request, e *apiErro
 func (s *Stripe) send(w http.ResponseWriter, line *core.Request, answer reply) {
 	h := w.Header()
 	h["Content-Type"] = jsonType
+	if answer.contentType != "" {
+		h.Set("Content-Type", answer.contentType)
+	}
 	h.Set("Request-Id", line.ID)
 	h.Set("Stripe-Version", APIVersion)
 	if line.Account != "" {

@@ -79,19 +79,19 @@ func createRefund(c *call) *apiError {
 }
 
 func (c *call) refund(a *account, ch *charge, in refundInput) (*refund, *apiError) {
-	left := ch.amount - ch.amountRefunded
+	left := ch.amountCaptured - ch.returned
 	if !in.amountSent {
 		in.amount = left
 	}
 	switch {
 	case !ch.paid:
 		return nil, refused("charge_not_refundable", "charge", "This charge ("+ch.id+") cannot be refunded because it did not succeed.")
-	case ch.disputed:
+	case ch.chargedBack():
 		return nil, refused("charge_disputed", "", "Charge "+ch.id+" has been charged back; cannot issue a refund.")
+	case ch.amountCaptured == 0 && ch.released == 0:
+		return nil, refused("charge_not_refundable", "charge", "Charge "+ch.id+" was authorized but not captured. Cancel the PaymentIntent to release the funds.")
 	case left == 0:
 		return nil, refused("charge_already_refunded", "", "Charge "+ch.id+" has already been refunded.")
-	case !ch.captured:
-		return nil, refused("charge_not_refundable", "charge", "Charge "+ch.id+" was authorized but not captured. Cancel the PaymentIntent to release the funds.")
 	case in.amount < 1:
 		return nil, invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case in.amount > ch.amount:
@@ -118,8 +118,8 @@ func (c *call) refund(a *account, ch *charge, in refundInput) (*refund, *apiErro
 	}
 	r.txn = c.post(a, &balanceTransaction{currency: ch.currency, typ: typ, category: "refund", description: "REFUND FOR CHARGE", amount: -in.amount, source: r}, true)
 	ch.refunds = append(ch.refunds, r)
-	ch.amountRefunded += in.amount
-	ch.refunded = ch.amountRefunded == ch.amount
+	c.returnConnect(a, ch, r, in)
+	ch.returned += in.amount
 	a.refunds.add(r.id, r)
 	switch rule {
 	case refundPends:
@@ -169,8 +169,7 @@ func (s *Stripe) refundChanged(a *account, r *refund) {
 func (s *Stripe) undoRefund(a *account, r *refund) {
 	c := &call{Stripe: s, a: a, at: s.now()}
 	r.failureTxn = c.post(a, &balanceTransaction{currency: r.charge.currency, typ: "refund_failure", category: "refund_failure", description: "REFUND FAILURE", amount: r.amount, source: r}, true)
-	r.charge.amountRefunded -= r.amount
-	r.charge.refunded = false
+	r.charge.returned -= r.amount
 }
 
 func (c *call) refund0() (*refund, *apiError) {

@@ -51,6 +51,40 @@ func routes() map[string]route {
 		"GET balance_transactions":   {listTxns, "list:balance_transaction"},
 		"GET balance_transactions/:": {getTxn, "balance_transaction"},
 
+		"GET disputes":          {listDisputes, "list:dispute"},
+		"GET disputes/:":        {getDispute, "dispute"},
+		"POST disputes/:":       {updateDispute, "dispute"},
+		"POST disputes/:/close": {closeDispute, "dispute"},
+
+		"POST files":           {createFile, "file"},
+		"GET files":            {listFiles, "list:file"},
+		"GET files/:":          {getFile, "file"},
+		"GET files/:/contents": {getFileContents, "file"},
+
+		"POST tokens":  {createToken, "token"},
+		"GET tokens/:": {getToken, "token"},
+
+		"POST transfers":               {createTransfer, "transfer"},
+		"GET transfers":                {listTransfers, "list:transfer"},
+		"GET transfers/:":              {getTransfer, "transfer"},
+		"POST transfers/:":             {updateTransfer, "transfer"},
+		"POST transfers/:/reversals":   {createReversal, "transfer_reversal"},
+		"GET transfers/:/reversals":    {listReversals, "list:transfer_reversal"},
+		"GET transfers/:/reversals/:":  {getReversal, "transfer_reversal"},
+		"POST transfers/:/reversals/:": {updateReversal, "transfer_reversal"},
+
+		"POST payouts":          {createPayout, "payout"},
+		"GET payouts":           {listPayouts, "list:payout"},
+		"GET payouts/:":         {getPayout, "payout"},
+		"POST payouts/:":        {updatePayout, "payout"},
+		"POST payouts/:/cancel": {cancelPayout, "payout"},
+
+		"POST webhook_endpoints":     {createHook, "webhook_endpoint"},
+		"GET webhook_endpoints":      {listHooks, "list:webhook_endpoint"},
+		"GET webhook_endpoints/:":    {getHook, "webhook_endpoint"},
+		"POST webhook_endpoints/:":   {updateHook, "webhook_endpoint"},
+		"DELETE webhook_endpoints/:": {deleteHook, "webhook_endpoint"},
+
 		"GET events":   {listEvents, "list:event"},
 		"GET events/:": {getEvent, "event"},
 	}

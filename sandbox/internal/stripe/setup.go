@@ -278,7 +278,8 @@ func confirmSetup(c *call) *apiError {
 	if apiErr != nil {
 		return apiErr
 	}
-	cf := c.setupConfirmation(si)
+	probe := *si
+	cf := c.setupConfirmation(&probe)
 	if q := c.p.sub("payment_method_options"); q.f != nil {
 		q.ignore("card", "sepa_debit", "link")
 	}
@@ -290,6 +291,7 @@ func confirmSetup(c *call) *apiError {
 	case succeeded, canceled, processing:
 		return refused("setup_intent_unexpected_state", "", "You cannot confirm this SetupIntent because it has already succeeded or was canceled (status "+si.status+").")
 	}
+	si.useSDK = probe.useSDK
 	m, apiErr := c.setupMethod(si, cf)
 	if apiErr == nil {
 		apiErr = c.canConfirmSetup(si, m, cf)

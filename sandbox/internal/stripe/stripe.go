@@ -70,6 +70,10 @@ type account struct {
 	customers  table[*customer]
 	setups     table[*setupIntent]
 	tokens     table[*token]
+	disputes   table[*dispute]
+	files      table[*file]
+	transfers  table[*transfer]
+	payouts    table[*payout]
 	balanceTxn table[*balanceTransaction]
 	events     table[*event]
 	hooks      []*webhookEndpoint
