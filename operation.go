@@ -75,8 +75,8 @@ const (
 var transitions = map[State][]State{
 	StatePlanned:        {StateActionRequired, StatePending, StateUnknown, StateApproved, StateDeclined, StateFailed, StateAbsent, StateCanceled, StateExpired, StateReversed},
 	StateUnknown:        {StateActionRequired, StatePending, StateApproved, StateDeclined, StateFailed, StateAbsent, StateCanceled, StateExpired, StateReversed},
-	StateActionRequired: {StatePending, StateApproved, StateDeclined, StateCanceled, StateExpired, StateAbsent, StateReversed},
-	StatePending:        {StateActionRequired, StateApproved, StateDeclined, StateCanceled, StateExpired, StateAbsent, StateReversed},
+	StateActionRequired: {StatePending, StateUnknown, StateApproved, StateDeclined, StateCanceled, StateExpired, StateAbsent, StateReversed},
+	StatePending:        {StateActionRequired, StateUnknown, StateApproved, StateDeclined, StateCanceled, StateExpired, StateAbsent, StateReversed},
 	StateApproved:       {StateReversed},
 	StateDeclined:       {StateApproved, StateReversed},
 	StateAbsent:         {StateApproved, StatePending, StateActionRequired, StateDeclined, StateReversed},
@@ -149,8 +149,10 @@ type Operation struct {
 	// operation, a refund the sale or capture. Dispute is the dispute that a
 	// response or acceptance is about.
 	Target, Dispute string
-	// Ref is its object at the provider; Data what the provider wants back.
+	// Ref is its object at the provider, Refs further ids the provider may call
+	// it by; Data is what the provider wants back.
 	Ref  string
+	Refs []string
 	Data map[string]string
 	// Charging: money can move on it with no further act of the payer.
 	// Payable: the payer can still pay it, even if it has ended for us.

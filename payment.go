@@ -31,7 +31,9 @@ type Payment struct {
 	// is Additional.
 	Reference  string
 	Additional bool
-	Amount     money.Amount
+	// HoldsReference: no other payment with the reference may be live.
+	HoldsReference bool
+	Amount         money.Amount
 	// Customer is the shop's opaque id of the payer, "" for a guest.
 	Customer string
 	Capture  CaptureMode
@@ -46,6 +48,8 @@ type Payment struct {
 	// Canceled: the shop gave it up. Nothing is charged any more; what was
 	// outstanding is fenced.
 	Canceled bool
+	// Expired: it was given up because its time was over.
+	Expired bool
 	// Blocked names the hook's public reason that stopped it.
 	Blocked Decline
 	// Review is set while a person or a hook decides.
@@ -100,10 +104,12 @@ type Review struct {
 	Stage Stage
 	// By names the hook; Reason is its reason, for the shop's staff.
 	By, Reason string
-	// Until is when OnExpiry is carried out without a verdict.
+	// Until is when Config.OnReviewExpiry is carried out without a verdict.
 	Until time.Time
 	// Operation under review, after authorize.
 	Operation string
+	// Passed: a person let it pass; the same stage does not hold it again.
+	Passed bool
 }
 
 // Parked says what a person has to settle.

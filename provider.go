@@ -196,7 +196,7 @@ type RefundRequest struct {
 	// Ref where a capture has none of its own.
 	CaptureRef string
 	// Captured is the full amount of that capture.
-	Captured money.Amount
+	Captured money.Amount `json:",omitzero"`
 	Reason   string
 	Splits   []Split
 }
@@ -417,6 +417,6 @@ type Split struct {
 	Merchant string
 	// Amount of this part, before Commission.
 	Amount money.Amount
-	// Commission is what the shop keeps of it.
-	Commission money.Amount
+	// Commission is what the shop keeps of it; the zero value is none.
+	Commission money.Amount `json:",omitzero"`
 }

@@ -1,0 +1,914 @@
+package payment
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tender-go/payment/money"
+)
+
+// This file takes facts in. Answers, webhooks, look-ups, the payer's return and
+// a person's decisions all end in unit.apply, which moves one operation along
+// the transition table and plans what follows without the payer. A fact is
+// always recorded; one that changes nothing says why.
+
+// stateOf maps an answer to the state it leads to.
+func stateOf(s ResultStatus) State {
+	switch s {
+	case ResultApproved:
+		return StateApproved
+	case ResultPending, ResultContinue:
+		return StatePending
+	case ResultActionRequired:
+		return StateActionRequired
+	case ResultDeclined:
+		return StateDeclined
+	case ResultCanceled:
+		return StateCanceled
+	case ResultExpired:
+		return StateExpired
+	case ResultReversed:
+		return StateReversed
+	case ResultAbsent:
+		return StateAbsent
+	}
+	return StateUnknown
+}
+
+// apply records e and its effect. With lease, what follows at once is leased to
+// the caller, who sends it after the commit; else the worker sends it.
+func (u *unit) apply(e *Event, lease bool) error {
+	u.emit(e)
+	if e.Type == "" {
+		e.Type = EventFact
+	}
+	if e.Kind == OpDispute {
+		return u.applyDispute(e)
+	}
+	o, s := u.resolve(e)
+	if o == nil {
+		return u.originate(e)
+	}
+	e.OperationID = o.ID
+	if s != nil {
+		e.StepKey = s.ID
+	}
+	if e.Provider != "" && e.Provider != o.Provider {
+		u.park(e, o, fmt.Sprintf("provider %q reports an operation that ran at %q", e.Provider, o.Provider), "find out which provider has the money")
+		return nil
+	}
+	if e.Cumulative {
+		return u.applyCumulative(e, o, lease)
+	}
+	if s != nil && s.Fence {
+		return u.applyFence(e, o, s)
+	}
+	if e.Failure.Kind != "" {
+		u.applyFailure(e, o, s)
+		return nil
+	}
+	if !u.amountFits(e, o) {
+		return nil
+	}
+	return u.applyStatus(e, o, s, lease)
+}
+
+// resolve finds the operation, and where it can the step, that a fact is about.
+func (u *unit) resolve(e *Event) (*Operation, *Step) {
+	if o, s := u.p.Step(e.StepKey); o != nil && (o.Kind == e.Kind || s.Fence) {
+		return o, s
+	}
+	match := func(o *Operation) bool { return o.Kind == e.Kind && (e.Provider == "" || o.Provider == e.Provider) }
+	if o := u.p.Operation(e.OperationID); o != nil && match(o) {
+		return o, o.current()
+	}
+	for _, ref := range append([]string{e.Ref}, e.Refs...) {
+		for _, o := range u.p.Operations {
+			if ref != "" && match(o) && o.known(ref) && !(e.Kind == OpCapture && rootOf(u.p, o) != nil && rootOf(u.p, o).Ref == ref) {
+				return o, o.current()
+			}
+		}
+	}
+	if e.Cumulative {
+		return u.parent(e), nil
+	}
+	if e.Kind == OpVoid || e.Kind == OpCapture {
+		// An authorization has one void, and a capture without an id of its
+		// own is the one whose outcome is open.
+		if parent := u.parent(e); parent != nil {
+			for _, o := range u.p.Operations {
+				if match(o) && o.Target == parent.ID && o.State.Outstanding() && (e.Amount.Currency() == "" || e.Amount == o.Amount) {
+					return o, o.current()
+				}
+			}
+		}
+	}
+	return nil, nil
+}
+
+// known reports whether the provider calls the operation by ref.
+func (o *Operation) known(ref string) bool { return o.Ref == ref || slices.Contains(o.Refs, ref) }
+
+// current is the newest step that carries the operation on, or nil.
+func (o *Operation) current() *Step {
+	for i := len(o.Steps) - 1; i >= 0; i-- {
+		if !o.Steps[i].Fence {
+			return o.Steps[i]
+		}
+	}
+	return nil
+}
+
+// fence is the newest fence step, or nil.
+func (o *Operation) fence() *Step {
+	for i := len(o.Steps) - 1; i >= 0; i-- {
+		if o.Steps[i].Fence {
+			return o.Steps[i]
+		}
+	}
+	return nil
+}
+
+// parent finds the authorize operation that a fact about another kind of
+// operation points to.
+func (u *unit) parent(e *Event) *Operation {
+	if o := u.p.Operation(e.OperationID); o != nil {
+		if root := rootOf(u.p, o); root != nil {
+			return root
+		}
+	}
+	for _, ref := range append([]string{e.Parent, e.Ref}, e.Refs...) {
+		if ref == "" {
+			continue
+		}
+		for _, o := range u.p.Operations {
+			if o.known(ref) && (e.Provider == "" || o.Provider == e.Provider) {
+				if root := rootOf(u.p, o); root != nil {
+					return root
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// ignore records that the fact changes nothing, and why.
+func (u *unit) ignore(e *Event, why string) {
+	e.Applied = false
+	if e.Reason == "" {
+		e.Reason = why
+	}
+}
+
+// park records that a person is needed.
+func (u *unit) park(e *Event, o *Operation, why, missing string) {
+	u.ignore(e, why)
+	id := ""
+	if o != nil {
+		id = o.ID
+	}
+	u.parkFor(id, why, missing)
+}
+
+func (u *unit) parkFor(operation, why, missing string) {
+	if u.p.Parked != nil && u.p.Parked.Operation == operation && u.p.Parked.Why == why {
+		return
+	}
+	u.p.Parked = &Parked{Since: u.now, Operation: operation, Why: why, Missing: missing}
+	u.note(EventParked, SourceEngine, operation, why)
+}
+
+// amountFits checks what the provider named against what was asked. A fact with
+// another amount or currency is kept for a person and changes nothing.
+func (u *unit) amountFits(e *Event, o *Operation) bool {
+	if e.Amount.Currency() == "" || e.Status == ResultDeclined || e.Status == ResultCanceled ||
+		e.Status == ResultExpired || e.Status == ResultAbsent {
+		return true
+	}
+	if e.Amount.Currency() == o.Amount.Currency() && (e.Amount == o.Amount || (e.Status == ResultReversed && e.Amount == o.Approved)) {
+		return true
+	}
+	u.park(e, o, fmt.Sprintf("the provider reports %s for an operation of %s", e.Amount, o.Amount),
+		"compare with the provider's dashboard, then decide what was approved")
+	return false
+}
+
+// learn merges ids and data. It reports whether anything was new.
+func (u *unit) learn(o *Operation, s *Step, e *Event) {
+	changed := false
+	if s != nil && e.Ref != "" && s.Ref != e.Ref {
+		s.Ref = e.Ref
+		u.touchStep(s)
+	}
+	for _, ref := range append([]string{e.Ref}, e.Refs...) {
+		if ref == "" || o.known(ref) {
+			continue
+		}
+		if o.Ref == "" {
+			o.Ref = ref
+		} else {
+			o.Refs = append(slices.Clone(o.Refs), ref)
+		}
+		changed = true
+		u.claimRef(o, ref)
+	}
+	for k, v := range e.Data {
+		if o.Data[k] != v {
+			data := make(map[string]string, len(o.Data)+1)
+			for k, v := range o.Data {
+				data[k] = v
+			}
+			data[k] = v
+			o.Data, changed = data, true
+		}
+	}
+	if e.Card != (CardInfo{}) && o.Card != e.Card {
+		o.Card, changed = e.Card, true
+	}
+	if e.ThreeDS != (ThreeDSResult{}) && o.ThreeDS != e.ThreeDS {
+		o.ThreeDS, changed = e.ThreeDS, true
+	}
+	if e.Fee.Currency() != "" && o.Fee != e.Fee {
+		o.Fee, changed = e.Fee, true
+	}
+	if !e.ExpiresAt.IsZero() && !o.ExpiresAt.Equal(e.ExpiresAt) && e.Status == ResultApproved {
+		o.ExpiresAt, changed = e.ExpiresAt, true
+	}
+	if changed {
+		u.touch(o)
+	}
+}
+
+// claimRef makes the provider's id lead to this operation, unless an operation
+// of the payment has it already (a capture that shares its intent's id).
+func (u *unit) claimRef(o *Operation, ref string) {
+	for _, other := range u.p.Operations {
+		if other != o && other.Provider == o.Provider && other.known(ref) {
+			return
+		}
+	}
+	u.claims = append(u.claims, Claim{Kind: ClaimRef, Key: refKey(o.Provider, ref), Owner: o.ID, Payment: u.p.ID})
+}
+
+func refKey(provider, ref string) string { return provider + ":" + ref }
+
+// applyFailure takes in a send without a usable answer.
+func (u *unit) applyFailure(e *Event, o *Operation, s *Step) {
+	if s == nil || (s.State != StatePlanned && s.State != StateUnknown) {
+		u.ignore(e, "the step has an answer already")
+		return
+	}
+	s.Failure = e.Failure
+	u.touchStep(s)
+	switch {
+	case e.Failure.Kind == KindUnknown:
+		s.Doubt, s.State = true, StateUnknown
+		u.applied(e, o, StateUnknown)
+		o.Failure = e.Failure
+	case s.Doubt:
+		// What a replay is told at the door proves nothing about the first send.
+		s.State = StateUnknown
+		u.touch(o)
+		u.ignore(e, "an earlier send may have arrived; this refusal proves nothing about it")
+	case o.Kind != OpAuthorize && e.Failure.Kind != KindRejectedRequest && s.Sends < maxSends:
+		// Nobody waits for it and nothing was done: the worker sends it again.
+		s.State, s.Lease = StatePlanned, u.now
+		s.DueAt = u.now.Add(u.c.backoff(s.Sends))
+		o.Failure = e.Failure
+		u.touch(o)
+		e.Applied, e.Reason = true, "not done; it is sent again"
+		return
+	default:
+		s.State, s.Closed = StateFailed, true
+		o.Failure = e.Failure
+		u.applied(e, o, StateFailed)
+		u.ended(o)
+		if o.Kind != OpAuthorize && o.Origin == OriginEngine {
+			u.parkFor(o.ID, fmt.Sprintf("the %s was refused: %s", o.Kind, e.Failure.Message), "carry it out by hand, or correct the cause and ask again")
+		}
+	}
+	u.schedule(o, s)
+}
+
+// applied moves the operation and says so in the event.
+func (u *unit) applied(e *Event, o *Operation, to State) {
+	if o.State != to && o.State.May(to) {
+		o.State = to
+	}
+	e.Applied = true
+	u.touch(o)
+}
+
+// applyStatus takes in an answer or a report with a status.
+func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
+	u.learn(o, s, e)
+	to := stateOf(e.Status)
+	if e.Status == ResultContinue {
+		return u.advance(e, o, s, lease)
+	}
+	if to == o.State {
+		if to == StateActionRequired || to == StatePending {
+			if err := u.refreshAction(e, o); err != nil {
+				return err
+			}
+			if s != nil {
+				s.State = to
+				s.Doubt = false
+				u.touchStep(s)
+				u.schedule(o, s)
+			}
+		}
+		u.ignore(e, "already known")
+		return nil
+	}
+	if !o.State.May(to) {
+		return u.disallowed(e, o, to)
+	}
+	was := o.State
+	u.applied(e, o, to)
+	if s != nil {
+		s.State, s.Doubt = to, false
+		s.Failure = Failure{}
+		s.Closed = s.Closed || to == StateApproved || to.Dead() || to == StateReversed
+		u.touchStep(s)
+	}
+	o.Failure = Failure{}
+	var err error
+	switch {
+	case to == StateApproved:
+		err = u.approved(e, o, was, lease)
+	case to == StateReversed:
+		u.reversed(e, o)
+	case to == StateActionRequired:
+		o.Payable = true
+		o.PayableUntil = e.ExpiresAt
+		u.uncharge(o)
+		err = u.refreshAction(e, o)
+	case to == StatePending:
+		o.Payable = false
+		err = u.setAction(o, nil)
+	case to.Dead():
+		o.Decline = e.Decline
+		o.Payable = o.Kind == OpAuthorize && to == StateDeclined && e.Payable
+		err = u.setAction(o, nil)
+		u.ended(o)
+	}
+	if s != nil {
+		u.schedule(o, s)
+	}
+	return err
+}
+
+func (u *unit) refreshAction(e *Event, o *Operation) error {
+	if e.Action == nil {
+		return nil
+	}
+	u.touch(o)
+	return u.setAction(o, e.Action)
+}
+
+// disallowed takes in a fact that the table does not let through.
+func (u *unit) disallowed(e *Event, o *Operation, to State) error {
+	switch {
+	case o.Kind == OpAuthorize && o.State == StateApproved && !o.Sale && (to == StateCanceled || to == StateExpired):
+		return u.released(e, o, to)
+	case o.State == StateApproved && o.Kind == OpAuthorize && o.Sale && to == StateCanceled:
+		u.park(e, o, "the provider reports a collected payment as canceled", "check whether the money came back, then decide")
+	case o.State == StateReversed:
+		u.ignore(e, "it was reversed; a reversal is final")
+	default:
+		u.ignore(e, fmt.Sprintf("an earlier stage reported late: it is %s already", o.State))
+	}
+	return nil
+}
+
+// uncharge ends the charging of an attempt.
+func (u *unit) uncharge(o *Operation) {
+	if o.Kind != OpAuthorize || !o.Charging {
+		return
+	}
+	o.Charging = false
+	u.touch(o)
+	u.release = append(u.release, Claim{Kind: ClaimCharging, Key: u.p.ID, Owner: o.ID})
+}
+
+// ended closes what is left open of an operation that ended without effect.
+func (u *unit) ended(o *Operation) {
+	u.uncharge(o)
+	for _, s := range o.Steps {
+		if s.State.Outstanding() && !s.Fence {
+			s.Closed, s.DueAt = true, time.Time{}
+			if s.State == StatePlanned && s.Sends == 0 {
+				s.State = StateFailed // never sent
+			} else {
+				s.State = o.State
+			}
+			u.touchStep(s)
+		}
+	}
+}
+
+// approved takes in a success.
+func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
+	amount := o.Amount
+	if e.Amount.Currency() != "" {
+		amount = e.Amount
+	}
+	o.Approved, o.Payable = amount, false
+	if err := u.setAction(o, nil); err != nil {
+		return err
+	}
+	if o.Kind != OpAuthorize {
+		return u.approvedModification(e, o)
+	}
+	if was.Dead() && was != StateFailed {
+		e.Reason = "a late success of an attempt that was " + string(was)
+	}
+	o.Sale = e.Captured || (o.Sale && !u.c.capabilitiesOf(o).Hold)
+	if o.ExpiresAt.IsZero() && !o.Sale {
+		if life := u.c.capabilitiesOf(o).HoldFor; life > 0 {
+			o.ExpiresAt = u.now.Add(life)
+		}
+	}
+	overpaid, why, err := u.notTheOrders(o)
+	if err != nil {
+		return err
+	}
+	if overpaid {
+		return u.overpaid(e, o, why, lease)
+	}
+	u.closeOthers(o, lease)
+	if err := u.saveToken(e, o); err != nil {
+		return err
+	}
+	if o.Sale {
+		return nil
+	}
+	if u.c.hasHooks(StageAfterAuthorize) {
+		u.p.Review = &Review{Stage: StageAfterAuthorize, Operation: o.ID, Until: u.now.Add(u.c.cfg.ReviewFor)}
+		return nil
+	}
+	return u.autoCapture(o, lease)
+}
+
+// notTheOrders reports whether a success of attempt o is money that is not the
+// order's: it is paid, canceled or expired already, or another payment holds
+// its reference.
+func (u *unit) notTheOrders(o *Operation) (bool, string, error) {
+	p := u.p
+	for _, other := range p.attempts() {
+		if other != o && !other.Overpaid && other.State == StateApproved {
+			return true, "the order is paid by another attempt", nil
+		}
+	}
+	switch {
+	case p.Canceled:
+		return true, "the payment was canceled", nil
+	case p.Expired || p.Status == StatusExpired || p.Status == StatusCanceled:
+		return true, "the payment had " + string(p.Status) + " before", nil
+	case p.Blocked != (Decline{}):
+		return true, "the payment is blocked", nil
+	case p.Additional || p.HoldsReference:
+		return false, "", nil
+	}
+	// The reference was given free when the payment seemed dead: it is taken
+	// again, unless another payment has it.
+	held, err := u.tx.Claimed(u.ctx, ClaimReference, p.Reference)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		p.HoldsReference = true
+		u.claims = append(u.claims, Claim{Kind: ClaimReference, Key: p.Reference, Owner: p.ID, Payment: p.ID})
+		return false, "", nil
+	case err != nil:
+		return false, "", err
+	case held.Owner == p.ID:
+		p.HoldsReference = true
+		return false, "", nil
+	}
+	return true, "payment " + held.Owner + " holds the reference", nil
+}
+
+// overpaid keeps money apart that is not the order's, and gives it back.
+func (u *unit) overpaid(e *Event, o *Operation, why string, lease bool) error {
+	o.Overpaid = true
+	e.Reason = why
+	u.note(EventIncident, SourceEngine, o.ID, fmt.Sprintf("%s arrived that is not the order's: %s", o.Approved, why))
+	if u.c.cfg.KeepOverpaid {
+		u.parkFor(o.ID, "overpaid: "+why, "refund it or assign it to another order")
+		return nil
+	}
+	caps := u.c.capabilitiesOf(o)
+	if o.Sale {
+		if caps.Refund.IsZero() {
+			u.parkFor(o.ID, "overpaid: "+why, "the provider cannot refund: give it back by hand")
+			return nil
+		}
+		_, err := u.planRefund(o, o.Approved, OriginEngine, "overpaid", nil, lease)
+		return err
+	}
+	if caps.Void.IsZero() {
+		return nil // the hold ends by itself
+	}
+	_, err := u.planVoid(o, OriginEngine, lease)
+	return err
+}
+
+// closeOthers fences every other attempt that could still take money.
+func (u *unit) closeOthers(paid *Operation, lease bool) {
+	for _, o := range u.p.attempts() {
+		if o != paid && (o.State.Outstanding() || o.Payable) {
+			u.supersede(o, lease)
+		}
+	}
+}
+
+// supersede gives an attempt up. What the payer could still pay is fenced by
+// the method's own way; what is charging stays open until its outcome is known.
+func (u *unit) supersede(o *Operation, lease bool) {
+	if !o.Superseded {
+		o.Superseded = true
+		u.touch(o)
+	}
+	for _, s := range o.Steps {
+		if s.State == StatePlanned && s.Sends == 0 && !s.Fence {
+			s.State, s.Closed, s.DueAt = StateFailed, true, time.Time{}
+			u.touchStep(s)
+		}
+	}
+	caps := u.c.capabilitiesOf(o)
+	open := o.State == StateActionRequired || o.Payable
+	switch {
+	case o.State == StatePlanned && o.neverSent():
+		o.State = StateFailed
+		u.ended(o)
+	case (o.State == StatePending || o.State == StateActionRequired || o.Payable) && caps.Fence == FenceOurs && !o.moving():
+		// Without a later step of ours nothing can be collected.
+		o.Payable = false
+		if o.State.Outstanding() {
+			o.State = StateCanceled
+			u.ended(o)
+		}
+	case (open || o.State == StateUnknown || o.State == StatePending) && !caps.FenceStep.IsZero():
+		u.planFence(o, caps.FenceStep, lease)
+	}
+	u.touch(o)
+}
+
+// neverSent reports whether no step of the operation was ever sent.
+func (o *Operation) neverSent() bool {
+	for _, s := range o.Steps {
+		if s.Sends > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// moving reports whether a step that can move money was sent and is not dead.
+func (o *Operation) moving() bool {
+	for _, s := range o.Steps {
+		if s.MovesMoney && s.Sends > 0 && !s.State.Dead() {
+			return true
+		}
+	}
+	return false
+}
+
+// planFence asks the provider to make an attempt unpayable. One fence at a time.
+func (u *unit) planFence(o *Operation, spec StepSpec, lease bool) {
+	if f := o.fence(); f != nil && f.State.Outstanding() {
+		return
+	}
+	r := &FenceRequest{Amount: o.Amount, Method: o.Method}
+	if s := o.current(); s != nil {
+		r.TargetKey = s.ID
+	}
+	if _, err := u.planStep(o, spec, order{Fence: r}, lease); err != nil {
+		// The subject was erased: nobody can ask any more, a person must.
+		u.parkFor(o.ID, "the attempt could not be closed: "+err.Error(), "cancel it in the provider's dashboard")
+	}
+}
+
+// applyFence takes in what became of a fence.
+func (u *unit) applyFence(e *Event, o *Operation, s *Step) error {
+	u.touchStep(s)
+	s.Failure = e.Failure
+	switch {
+	case e.Failure.Kind == KindUnknown || e.Status == ResultPending:
+		s.State, s.Doubt = StateUnknown, true
+		s.Checks++
+		s.DueAt = u.now.Add(u.c.backoff(s.Checks))
+		e.Applied, e.Reason = true, "the fence is not confirmed"
+	case e.Failure.Kind != "" && e.Failure.Kind != KindRejectedRequest && s.Sends < maxSends:
+		s.State, s.Lease = StatePlanned, u.now
+		s.DueAt = u.now.Add(u.c.backoff(s.Sends))
+		e.Applied, e.Reason = true, "not done; it is sent again"
+	case e.Status == ResultApproved || e.Status == ResultCanceled:
+		s.State, s.Closed, s.DueAt = StateApproved, true, time.Time{}
+		e.Applied = true
+		o.Payable = false
+		if o.State.May(StateCanceled) && o.State.Outstanding() {
+			o.State = StateCanceled
+			u.ended(o)
+		}
+		e.Reason = "closed: no money can move on it any more"
+		if err := u.setAction(o, nil); err != nil {
+			return err
+		}
+		u.touch(o)
+	default:
+		s.State, s.Closed, s.DueAt = StateDeclined, true, time.Time{}
+		e.Applied, e.Reason = true, "it could not be closed; its outcome is looked up"
+		if cur := o.current(); cur != nil && o.State.Outstanding() {
+			cur.DueAt = u.now
+			u.touchStep(cur)
+		}
+	}
+	return nil
+}
+
+// advance carries an attempt on to the next step of its flow.
+func (u *unit) advance(e *Event, o *Operation, s *Step, lease bool) error {
+	if s == nil || o.Kind != OpAuthorize || !o.State.Outstanding() {
+		u.ignore(e, fmt.Sprintf("an earlier stage reported late: it is %s already", o.State))
+		return nil
+	}
+	if s.State == StateApproved {
+		u.ignore(e, "already known")
+		return nil
+	}
+	s.State, s.Closed, s.Doubt, s.DueAt, s.Failure = StateApproved, true, false, time.Time{}, Failure{}
+	u.touchStep(s)
+	e.Applied = true
+	caps := u.c.capabilitiesOf(o)
+	next, ok := nextSpec(caps.Flow, s.Name)
+	if !ok {
+		u.park(e, o, "the provider asks to go on after the last step", "report this adapter error")
+		return nil
+	}
+	if o.State != StatePlanned {
+		u.applied(e, o, StatePending)
+		o.Failure = Failure{}
+	}
+	u.touch(o)
+	if stop := u.mayNotCharge(o); stop != "" {
+		e.Reason = stop
+		u.supersede(o, lease)
+		return nil
+	}
+	w, err := u.wish()
+	if err != nil {
+		return u.cannotRead(o, err)
+	}
+	return u.planAuthorize(o, next, w, lease)
+}
+
+// cannotRead gives an attempt up whose payer's values were erased: there is
+// nothing left to send. Other errors are the store's.
+func (u *unit) cannotRead(o *Operation, err error) error {
+	if !errors.Is(err, ErrErased) && !errors.Is(err, errSealed) && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	u.supersede(o, false)
+	u.parkFor(o.ID, "the payer's values were erased before the attempt ended", "nothing further can be sent for it")
+	return nil
+}
+
+// mayNotCharge says why no step that moves money may be planned for o, or "".
+// Every plan of such a step asks it.
+func (u *unit) mayNotCharge(o *Operation) string {
+	p := u.p
+	switch {
+	case p.Canceled:
+		return "the payment was canceled"
+	case p.Expired:
+		return "the payment expired"
+	case p.Blocked != (Decline{}):
+		return "the payment is blocked"
+	case o != nil && o.Superseded:
+		return "another attempt was opened"
+	case p.paying() != nil && p.paying() != o:
+		return "the order is paid by another attempt"
+	}
+	for _, other := range p.attempts() {
+		if other != o && other.Charging && other.State.Outstanding() {
+			return "another attempt may be charging"
+		}
+	}
+	return ""
+}
+
+func nextSpec(flow []StepSpec, name string) (StepSpec, bool) {
+	for i, s := range flow {
+		if s.Name == name && i+1 < len(flow) {
+			return flow[i+1], true
+		}
+	}
+	return StepSpec{}, false
+}
+
+// approvedModification takes in the success of a capture, void, refund,
+// transfer or answer to a dispute.
+func (u *unit) approvedModification(e *Event, o *Operation) error {
+	target := u.p.Operation(o.Target)
+	switch o.Kind {
+	case OpCapture:
+		if target != nil && less(target.Approved, u.p.collected(target)) {
+			u.parkFor(o.ID, fmt.Sprintf("captures of %s exceed the authorization of %s", u.p.collected(target), target.Approved), "compare with the provider's dashboard")
+		}
+	case OpRefund:
+		if target != nil && less(target.Approved, u.p.drawn(target.ID, OpRefund)) {
+			u.parkFor(o.ID, fmt.Sprintf("refunds of %s exceed the captured %s", u.p.drawn(target.ID, OpRefund), target.Approved), "compare with the provider's dashboard")
+		}
+	}
+	if o.Kind == OpVoid && target != nil && u.p.Review != nil && u.p.Review.Operation == target.ID {
+		u.p.Review = nil
+	}
+	return nil
+}
+
+// reversed takes in that an approved operation was undone: a fact to record,
+// not an error. Where it leaves more refunded than collected a person is told.
+func (u *unit) reversed(e *Event, o *Operation) {
+	if e.Reason == "" {
+		e.Reason = fmt.Sprintf("the %s of %s was undone by the provider or a bank", o.Kind, o.Approved)
+	}
+	u.note(EventIncident, SourceEngine, o.ID, e.Reason)
+	t := computeTotals(u.p)
+	if less(t.Captured.Done, t.Refunded.Done) {
+		u.parkFor(o.ID, fmt.Sprintf("refunded %s of %s collected after the %s failed", t.Refunded.Done, t.Captured.Done, o.Kind), "collect the difference from the payer, or write it off")
+	}
+}
+
+// released records that the rest of a hold is gone: canceled at the provider,
+// or expired. It is a void that we did not ask for, or the answer to ours.
+func (u *unit) released(e *Event, o *Operation, how State) error {
+	for _, v := range u.p.Operations {
+		if v.Kind == OpVoid && v.Target == o.ID && v.State.Outstanding() {
+			v.Approved = v.Amount
+			u.applied(e, v, StateApproved)
+			if s := v.current(); s != nil {
+				s.State, s.Closed, s.Doubt, s.DueAt = StateApproved, true, false, time.Time{}
+				u.touchStep(s)
+			}
+			e.OperationID, e.Kind = v.ID, OpVoid
+			return nil
+		}
+	}
+	rest := u.p.held(o)
+	if !rest.IsPositive() {
+		u.ignore(e, "already known")
+		return nil
+	}
+	v, err := u.newOperation(OpVoid, OriginProvider, rest)
+	if err != nil {
+		return err
+	}
+	v.Target, v.Provider, v.Method, v.State, v.Approved, v.Overpaid = o.ID, o.Provider, o.Method, StateApproved, rest, o.Overpaid
+	v.Why = "the authorization was " + string(how)
+	e.Applied, e.Kind, e.OperationID, e.Reason, e.Amount = true, OpVoid, v.ID, v.Why, rest
+	if u.p.Review != nil && u.p.Review.Operation == o.ID {
+		u.p.Review = nil
+	}
+	return nil
+}
+
+// originate opens an operation for a fact that none of ours explains: a
+// capture, void or refund made in the provider's dashboard, or by a bank.
+func (u *unit) originate(e *Event) error {
+	root := u.parent(e)
+	if root == nil || (e.Kind != OpCapture && e.Kind != OpVoid && e.Kind != OpRefund) {
+		u.ignore(e, "it names no operation of this payment")
+		return nil
+	}
+	e.OperationID = root.ID
+	if e.Provider != "" && e.Provider != root.Provider {
+		u.park(e, root, fmt.Sprintf("provider %q reports an operation that ran at %q", e.Provider, root.Provider), "find out which provider has the money")
+		return nil
+	}
+	if e.Cumulative {
+		return u.applyCumulative(e, root, false)
+	}
+	if e.Kind == OpVoid && e.Status == ResultApproved {
+		return u.released(e, root, StateCanceled)
+	}
+	state := stateOf(e.Status)
+	if !(state == StateApproved || state == StatePending || state == StateReversed) || e.Amount.Currency() == "" {
+		u.ignore(e, "an operation of the provider's own that came to nothing")
+		return nil
+	}
+	if e.Amount.Currency() != u.p.Amount.Currency() || !e.Amount.IsPositive() {
+		u.park(e, root, fmt.Sprintf("the provider reports a %s of %s for a payment in %s", e.Kind, e.Amount, u.p.Amount.Currency()), "compare with the provider's dashboard")
+		return nil
+	}
+	return u.adopt(e, root, e.Amount, state)
+}
+
+// adopt records an operation of the provider's own. It is never refused: where
+// it breaks a limit a person is told.
+func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State) error {
+	target := root
+	if e.Kind == OpRefund {
+		target = u.refundTarget(e, root, amount)
+	}
+	o, err := u.newOperation(e.Kind, OriginProvider, amount)
+	if err != nil {
+		return err
+	}
+	o.Target, o.Provider, o.Method, o.State, o.Overpaid = target.ID, root.Provider, root.Method, state, root.Overpaid
+	o.Why = "not asked for by us: made at the provider"
+	if state == StateApproved || state == StateReversed {
+		o.Approved = amount
+	}
+	u.learn(o, nil, e)
+	e.Applied, e.OperationID, e.Reason = true, o.ID, o.Why
+	if state == StateApproved {
+		return u.approvedModification(e, o)
+	}
+	return nil
+}
+
+// refundTarget picks the sale or capture that a foreign refund draws on: the
+// one it names, else the first that can bear it, else the last.
+func (u *unit) refundTarget(e *Event, root *Operation, amount money.Amount) *Operation {
+	if root.Sale {
+		return root
+	}
+	var last *Operation
+	for _, o := range u.p.Operations {
+		if o.Kind != OpCapture || o.Target != root.ID || o.State != StateApproved {
+			continue
+		}
+		if e.Parent != "" && o.known(e.Parent) {
+			return o
+		}
+		if last == nil || less(u.p.refundable(last), amount) {
+			last = o
+		}
+	}
+	if last == nil {
+		return root
+	}
+	return last
+}
+
+// applyCumulative takes in a sum of one kind on an authorize object: what is
+// new of it belongs to the operation that waits for it, or was made there.
+func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
+	root := rootOf(u.p, at)
+	if root == nil || e.Amount.Currency() != u.p.Amount.Currency() {
+		u.park(e, at, fmt.Sprintf("the provider reports a sum of %s for a payment in %s", e.Amount, u.p.Amount.Currency()), "compare with the provider's dashboard")
+		return nil
+	}
+	if root.Sale {
+		u.ignore(e, "already known")
+		return nil
+	}
+	known := u.p.collected(root)
+	if e.Kind == OpRefund {
+		known = money.Zero(u.p.Amount.Currency())
+		for _, o := range u.p.Operations {
+			if o.Kind == OpRefund && o.State == StateApproved && rootOf(u.p, o) == root {
+				known = sum(known, o.Approved)
+			}
+		}
+	}
+	rest := minus(e.Amount, known)
+	switch {
+	case rest.IsZero():
+		u.ignore(e, "already known")
+		return nil
+	case rest.IsNegative():
+		u.ignore(e, "an earlier sum reported late")
+		return nil
+	}
+	for _, o := range u.p.Operations {
+		if o.Kind == e.Kind && rootOf(u.p, o) == root && o.State.Outstanding() && o.Amount == rest {
+			e.Cumulative, e.Amount, e.OperationID = false, rest, o.ID
+			s := o.current()
+			if s != nil {
+				e.StepKey = s.ID
+			}
+			return u.applyStatus(e, o, s, lease)
+		}
+	}
+	for _, o := range u.p.Operations {
+		if o.Kind == e.Kind && rootOf(u.p, o) == root && o.State.Outstanding() {
+			u.park(e, o, fmt.Sprintf("the provider reports %s more %sd than is known, and %s is outstanding", rest, e.Kind, o.Amount), "compare with the provider's dashboard")
+			return nil
+		}
+	}
+	if root.State != StateApproved && root.State.May(StateApproved) {
+		// The hold's own report was lost or comes later; a capture proves it.
+		root.Sale = false
+		was := root.State
+		u.applied(e, root, StateApproved)
+		if err := u.approved(&Event{Amount: root.Amount}, root, was, false); err != nil {
+			return err
+		}
+	}
+	e.Cumulative = false
+	return u.adopt(e, root, rest, StateApproved)
+}

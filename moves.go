@@ -1,0 +1,220 @@
+package payment
+
+import (
+	"fmt"
+
+	"github.com/tender-go/payment/money"
+)
+
+// This file plans operations: what is put into a commit before a provider is
+// asked. Limits are checked here, on the payment as the transaction sees it, so
+// that two callers cannot both pass.
+
+// planAuthorize adds a step of an attempt's flow.
+func (u *unit) planAuthorize(o *Operation, spec StepSpec, w wish, lease bool) error {
+	caps := u.c.capabilitiesOf(o)
+	r := &AuthorizeRequest{
+		Amount: o.Amount, Capture: o.Sale, Method: w.Method.instrument(), Customer: u.p.Customer, Payer: w.Payer,
+		Description: w.Description, Descriptor: w.Descriptor, Metadata: w.Metadata, ReturnURL: w.ReturnURL,
+		ThreeDS: w.ThreeDS, Save: w.Save, OffSession: w.OffSession,
+	}
+	r.Method.Method = o.Method
+	if caps.Splits {
+		r.Splits = w.Splits
+	}
+	if c := w.Method.Fields[fieldProviderCustomer]; c != "" {
+		r.ProviderCustomer = c
+	}
+	if caps.Fence == FenceDeadline && caps.PayableFor > 0 {
+		r.Until = u.now.Add(caps.PayableFor)
+		o.PayableUntil = r.Until
+	}
+	_, err := u.planStep(o, spec, order{Authorize: r}, lease)
+	return err
+}
+
+// fieldProviderCustomer carries a saved method's customer at its provider.
+const fieldProviderCustomer = "provider_customer"
+
+// startAttempt opens an attempt at a provider and plans its first step.
+func (u *unit) startAttempt(provider string, method Method, sale bool, w wish, why string, lease bool) (*Operation, error) {
+	if stop := u.mayNotCharge(nil); stop != "" {
+		return nil, &StateError{Verb: "authorize", PaymentID: u.p.ID, Status: u.p.Status, Reason: stop}
+	}
+	caps, ok := u.c.capsFor(provider, method)
+	if !ok || len(caps.Flow) == 0 {
+		return nil, &RouteError{Reasons: map[string]string{provider: "does not take " + string(method)}}
+	}
+	o, err := u.newOperation(OpAuthorize, OriginShop, u.p.Amount)
+	if err != nil {
+		return nil, err
+	}
+	o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why
+	return o, u.planAuthorize(o, caps.Flow[0], w, lease)
+}
+
+// autoCapture captures a hold whose payment is to be captured at once.
+func (u *unit) autoCapture(o *Operation, lease bool) error {
+	if u.p.Capture != CaptureAutomatic || o.Sale || u.c.capabilitiesOf(o).Capture.IsZero() {
+		return nil
+	}
+	rest := u.p.capturable(o)
+	if !rest.IsPositive() {
+		return nil
+	}
+	w, err := u.wish()
+	if err != nil {
+		w = wish{} // erased: the money is still the order's
+	}
+	_, err = u.planCapture(o, rest, true, OriginEngine, w.Splits, lease)
+	return err
+}
+
+func (u *unit) planCapture(root *Operation, amount money.Amount, final bool, origin Origin, splits []Split, lease bool) (*Operation, error) {
+	o, err := u.newOperation(OpCapture, origin, amount)
+	if err != nil {
+		return nil, err
+	}
+	o.Target, o.Provider, o.Method, o.Final, o.Splits, o.Overpaid = root.ID, root.Provider, root.Method, final, splits, root.Overpaid
+	_, err = u.planStep(o, u.c.capabilitiesOf(root).Capture, order{Capture: &CaptureRequest{Amount: amount, Final: final, Splits: splits}}, lease)
+	return o, err
+}
+
+func (u *unit) planVoid(root *Operation, origin Origin, lease bool) (*Operation, error) {
+	rest := u.p.capturable(root)
+	o, err := u.newOperation(OpVoid, origin, rest)
+	if err != nil {
+		return nil, err
+	}
+	o.Target, o.Provider, o.Method, o.Overpaid = root.ID, root.Provider, root.Method, root.Overpaid
+	_, err = u.planStep(o, u.c.capabilitiesOf(root).Void, order{Void: &VoidRequest{Amount: rest}}, lease)
+	return o, err
+}
+
+func (u *unit) planRefund(target *Operation, amount money.Amount, origin Origin, reason string, splits []Split, lease bool) (*Operation, error) {
+	if less(u.p.refundable(target), amount) {
+		return nil, &ExceedsError{Verb: "refund", Asked: amount, Available: u.p.refundable(target)}
+	}
+	o, err := u.newOperation(OpRefund, origin, amount)
+	if err != nil {
+		return nil, err
+	}
+	o.Target, o.Provider, o.Method, o.Overpaid, o.Splits = target.ID, target.Provider, target.Method, target.Overpaid, splits
+	ref := target.Ref
+	if root := rootOf(u.p, target); ref == "" && root != nil {
+		ref = root.Ref
+	}
+	_, err = u.planStep(o, u.c.capabilitiesOf(target).Refund,
+		order{Refund: &RefundRequest{Amount: amount, CaptureRef: ref, Captured: target.Approved, Reason: reason, Splits: splits}}, lease)
+	return o, err
+}
+
+// saveToken keeps the method that a payment asked to save.
+func (u *unit) saveToken(e *Event, o *Operation) error {
+	if e.Token.IsZero() || u.p.Customer == "" {
+		return nil
+	}
+	w, err := u.wish()
+	if err != nil || !w.Save {
+		return nil //nolint:nilerr // erased meanwhile: nothing is kept
+	}
+	key, err := u.aead()
+	if err != nil {
+		return err
+	}
+	m := &SavedMethod{ID: u.c.newID("pm", u.now), Customer: u.p.Customer, Provider: o.Provider, Method: o.Method,
+		State: MethodActive, Card: o.Card, Ref: e.Ref, Subject: u.p.Subject, CreatedAt: u.now, UpdatedAt: u.now}
+	if m.Sealed, err = u.c.keys.sealJSON(key, savedSecrets{Token: e.Token.Reveal(), ProviderCustomer: e.ProviderCustomer}, methodPlace(m.ID)); err != nil {
+		return err
+	}
+	u.note(EventMethod, e.Source, o.ID, "saved method "+m.ID)
+	return u.tx.SaveMethod(u.ctx, m)
+}
+
+// applyDispute takes in what a provider says of a dispute.
+func (u *unit) applyDispute(e *Event) error {
+	e.Type = EventDispute
+	f := e.Dispute
+	root := u.parent(e)
+	if f == nil || root == nil || f.Ref == "" {
+		u.ignore(e, "a dispute that names no operation of this payment")
+		return nil
+	}
+	var o *Operation
+	for _, x := range u.p.Operations {
+		if x.Kind == OpDispute && x.Provider == root.Provider && x.known(f.Ref) {
+			o = x
+		}
+	}
+	if f.Amount.Currency() != u.p.Amount.Currency() || f.Amount.IsNegative() {
+		u.park(e, root, fmt.Sprintf("a dispute over %s on a payment in %s", f.Amount, u.p.Amount.Currency()), "see the dispute in the provider's dashboard")
+		f.Amount = money.Zero(u.p.Amount.Currency())
+	}
+	if o == nil {
+		var err error
+		if o, err = u.newOperation(OpDispute, OriginProvider, f.Amount); err != nil {
+			return err
+		}
+		o.Target, o.Provider, o.Method = u.disputed(e, root).ID, root.Provider, root.Method
+		o.State = StatePending
+		u.learn(o, nil, &Event{Ref: f.Ref})
+	}
+	e.OperationID = o.ID
+	d, err := u.dispute(o, f)
+	if err != nil {
+		return err
+	}
+	if d.Status.Ended() && !f.Status.Ended() {
+		u.ignore(e, "an earlier stage reported late: it is "+string(d.Status)+" already")
+		return nil
+	}
+	if d.Status == f.Status && d.Amount == f.Amount && o.Revision != u.p.Version {
+		u.ignore(e, "already known")
+		return nil
+	}
+	o.Amount = f.Amount
+	to, approved := StatePending, money.Zero(f.Amount.Currency())
+	switch f.Status {
+	case DisputeInquiry:
+		o.Amount = money.Zero(f.Amount.Currency()) // no money is held back
+	case DisputeLost, DisputeAccepted:
+		to, approved = StateApproved, f.Amount
+	case DisputeWon, DisputeClosed:
+		to = StateDeclined
+	}
+	// A dispute may end one way and be reopened or reversed by the network: its
+	// last reported state is its state.
+	o.State, o.Approved = to, approved
+	if f.Fee.Currency() != "" {
+		o.Fee = f.Fee
+	}
+	u.touch(o)
+	e.Applied, e.Amount = true, f.Amount
+	d.Status, d.Reason, d.Code, d.Amount, d.Fee, d.Due, d.UpdatedAt = f.Status, f.Reason, f.Code, f.Amount, f.Fee, f.Due, u.now
+	return u.tx.SaveDispute(u.ctx, d)
+}
+
+// disputed is the sale or capture that a dispute is about.
+func (u *unit) disputed(e *Event, root *Operation) *Operation {
+	for _, o := range u.p.Operations {
+		if o.Kind == OpCapture && o.Target == root.ID && (o.known(e.Parent) || o.State == StateApproved) {
+			return o
+		}
+	}
+	return root
+}
+
+func (u *unit) dispute(o *Operation, f *DisputeFact) (*Dispute, error) {
+	id := disputeID(o.ID)
+	d, err := u.tx.Dispute(u.ctx, id)
+	if err == nil {
+		return d, nil
+	}
+	if !isNotFound(err) {
+		return nil, err
+	}
+	return &Dispute{ID: id, PaymentID: u.p.ID, Operation: o.Target, Provider: o.Provider, Ref: f.Ref, CreatedAt: u.now}, nil
+}
+
+// disputeID is that of the operation that stands for it in the payment.
+func disputeID(operation string) string { return operation }

@@ -1,0 +1,433 @@
+package payment
+
+import (
+	"context"
+	"crypto/cipher"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tender-go/payment/money"
+)
+
+// wish is what the shop asked for, as it is kept: encrypted, in Payment.Sealed.
+type wish struct {
+	Method      storedInstrument
+	Payer       Payer             `json:",omitzero"`
+	Description string            `json:",omitempty"`
+	Descriptor  string            `json:",omitempty"`
+	Metadata    map[string]string `json:",omitempty"`
+	ReturnURL   string            `json:",omitempty"`
+	ThreeDS     ThreeDS           `json:",omitempty"`
+	Save        bool              `json:",omitempty"`
+	OffSession  bool              `json:",omitempty"`
+	Splits      []Split           `json:",omitempty"`
+}
+
+// storedInstrument is an Instrument whose token survives JSON. It exists only
+// on its way into and out of encryption.
+type storedInstrument struct {
+	Method   Method            `json:",omitempty"`
+	Token    string            `json:",omitempty"`
+	Saved    string            `json:",omitempty"`
+	Provider string            `json:",omitempty"`
+	Fields   map[string]string `json:",omitempty"`
+}
+
+func storeInstrument(i Instrument) storedInstrument {
+	return storedInstrument{i.Method, i.Token.Reveal(), i.Saved, i.Provider, i.Fields}
+}
+
+func (s storedInstrument) instrument() Instrument {
+	return Instrument{Method: s.Method, Token: NewSecret(s.Token), Saved: s.Saved, Provider: s.Provider, Fields: s.Fields}
+}
+
+func (r *Request) wish() wish {
+	return wish{Method: storeInstrument(r.Method), Payer: r.Payer, Description: r.Description, Descriptor: r.Descriptor,
+		Metadata: r.Metadata, ReturnURL: r.ReturnURL, ThreeDS: r.ThreeDS, Save: r.Save, OffSession: r.OffSession, Splits: r.Splits}
+}
+
+// order is a step's request as it is stored and sent: exactly one field is set.
+type order struct {
+	Authorize *AuthorizeRequest `json:",omitempty"`
+	Resume    *ResumeRequest    `json:",omitempty"`
+	Capture   *CaptureRequest   `json:",omitempty"`
+	Void      *VoidRequest      `json:",omitempty"`
+	Refund    *RefundRequest    `json:",omitempty"`
+	Fence     *FenceRequest     `json:",omitempty"`
+	Transfer  *TransferRequest  `json:",omitempty"`
+	Respond   *RespondRequest   `json:",omitempty"`
+	Accept    *AcceptRequest    `json:",omitempty"`
+	// Token of Authorize or Resume: a Secret does not go through JSON.
+	Token string `json:",omitempty"`
+}
+
+func (o order) encode() ([]byte, error) {
+	switch {
+	case o.Authorize != nil:
+		a := *o.Authorize
+		o.Token, a.Method.Token = a.Method.Token.Reveal(), Secret{}
+		o.Authorize = &a
+	case o.Resume != nil:
+		r := *o.Resume
+		o.Token, r.Method.Token = r.Method.Token.Reveal(), Secret{}
+		o.Resume = &r
+	}
+	return json.Marshal(o)
+}
+
+func decodeOrder(plain []byte) (order, error) {
+	var o order
+	if err := json.Unmarshal(plain, &o); err != nil {
+		return order{}, err
+	}
+	switch {
+	case o.Authorize != nil:
+		o.Authorize.Method.Token = NewSecret(o.Token)
+	case o.Resume != nil:
+		o.Resume.Method.Token = NewSecret(o.Token)
+	}
+	return o, nil
+}
+
+// call returns the Call inside.
+func (o *order) call() *Call {
+	switch {
+	case o.Authorize != nil:
+		return &o.Authorize.Call
+	case o.Resume != nil:
+		return &o.Resume.Call
+	case o.Capture != nil:
+		return &o.Capture.Call
+	case o.Void != nil:
+		return &o.Void.Call
+	case o.Refund != nil:
+		return &o.Refund.Call
+	case o.Fence != nil:
+		return &o.Fence.Call
+	case o.Transfer != nil:
+		return &o.Transfer.Call
+	case o.Respond != nil:
+		return &o.Respond.Call
+	case o.Accept != nil:
+		return &o.Accept.Call
+	}
+	return &Call{}
+}
+
+// unit is one commit that changes one payment: the record, its claims, events
+// and participants, all or nothing.
+type unit struct {
+	c   *Client
+	ctx context.Context
+	tx  Tx
+	p   *Payment
+	now time.Time
+	key cipher.AEAD // of the payment's subject; nil until needed
+
+	fresh   bool // the payment is new
+	claims  []Claim
+	release []Claim
+	events  []*Event
+	planned []*Step
+}
+
+// begin opens a unit on a loaded payment.
+func (c *Client) begin(ctx context.Context, tx Tx, p *Payment, now time.Time) *unit {
+	p.Version++
+	return &unit{c: c, ctx: ctx, tx: tx, p: p, now: now}
+}
+
+func (u *unit) touch(o *Operation) {
+	o.Revision, o.UpdatedAt = u.p.Version, u.now
+}
+
+func (u *unit) touchStep(s *Step) {
+	s.Revision, s.UpdatedAt = u.p.Version, u.now
+}
+
+func (u *unit) aead() (cipher.AEAD, error) {
+	if u.key == nil {
+		k, err := u.c.keys.of(u.ctx, u.tx, u.p.Subject)
+		if err != nil {
+			return nil, err
+		}
+		u.key = k
+	}
+	return u.key, nil
+}
+
+// Where sealed values belong, for the encryption's binding.
+func wishPlace(paymentID string) string   { return "wish:" + paymentID }
+func actionPlace(operation string) string { return "action:" + operation }
+func orderPlace(step string) string       { return "order:" + step }
+func methodPlace(id string) string        { return "method:" + id }
+
+// wish opens what the shop asked for.
+func (u *unit) wish() (wish, error) { return u.c.wishOf(u.ctx, u.tx, u.p) }
+
+func (c *Client) wishOf(ctx context.Context, r Reader, p *Payment) (wish, error) {
+	var w wish
+	a, err := c.keys.of(ctx, r, p.Subject)
+	if err != nil {
+		return w, err
+	}
+	return w, openJSON(a, p.Sealed, wishPlace(p.ID), &w)
+}
+
+// IDs: an operation's id is its payment's id and a number, a step's that of its
+// operation and a number. So every id leads home without a look-up, and a
+// replayed plan makes the same ids.
+const (
+	paymentIDLen   = 24
+	operationIDLen = 28
+	stepIDLen      = 32
+	maxOperations  = 36 * 36 * 36 // three digits to base 36
+	maxSteps       = 36 * 36 * 36
+)
+
+func numbered(id, mark string, n int) string {
+	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
+	return id + mark + string([]byte{digits[n/1296%36], digits[n/36%36], digits[n%36]})
+}
+
+// paymentOf returns the payment id that an operation or step id begins with,
+// or "" if it is none of ours.
+func paymentOf(id string) string {
+	if len(id) != operationIDLen && len(id) != stepIDLen && len(id) != paymentIDLen {
+		return ""
+	}
+	for i := 0; i < len(id); i++ {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') {
+			return ""
+		}
+	}
+	return id[:paymentIDLen]
+}
+
+func operationOf(stepID string) string {
+	if len(stepID) != stepIDLen {
+		return ""
+	}
+	return stepID[:operationIDLen]
+}
+
+func (u *unit) newOperation(kind OperationKind, origin Origin, amount money.Amount) (*Operation, error) {
+	if len(u.p.Operations) >= maxOperations-1 {
+		return nil, &StateError{Verb: string(kind), PaymentID: u.p.ID, Status: u.p.Status, Reason: "it has too many operations"}
+	}
+	o := &Operation{
+		ID: numbered(u.p.ID, "o", len(u.p.Operations)+1), PaymentID: u.p.ID, Kind: kind, Origin: origin,
+		State: StatePlanned, Amount: amount, Approved: money.Zero(amount.Currency()), CreatedAt: u.now,
+	}
+	u.touch(o)
+	u.p.Operations = append(u.p.Operations, o)
+	return o, nil
+}
+
+// planStep adds a step to an operation. With lease it is born leased to the
+// caller, who sends it after the commit; else the worker does.
+func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) (*Step, error) {
+	if len(o.Steps) >= maxSteps-1 {
+		return nil, &StateError{Verb: string(o.Kind), PaymentID: u.p.ID, Status: u.p.Status, Reason: "it has too many steps"}
+	}
+	s := &Step{
+		ID: numbered(o.ID, "s", len(o.Steps)+1), OperationID: o.ID, Name: spec.Name, State: StatePlanned,
+		MovesMoney: spec.MovesMoney, Local: spec.Local, Recovery: spec.Recovery, CreatedAt: u.now, DueAt: u.now,
+		Fence: ord.Fence != nil,
+	}
+	root := rootOf(u.p, o)
+	data := mergedData(u.p, o)
+	call := ord.call()
+	*call = Call{Step: s.Name, Key: s.ID, Operation: o.ID, Payment: u.p.ID, Reference: u.p.Reference, Data: data, Now: u.now}
+	if root != nil {
+		call.Ref = root.Ref
+	}
+	if lease {
+		u.leaseStep(s)
+	}
+	plain, err := ord.encode()
+	if err != nil {
+		return nil, fmt.Errorf("payment: encode step %s: %w", s.Name, err)
+	}
+	key, err := u.aead()
+	if err != nil {
+		return nil, err
+	}
+	if s.Request, err = sealWith(key, u.c.random, plain, orderPlace(s.ID)); err != nil {
+		return nil, err
+	}
+	u.touchStep(s)
+	u.touch(o)
+	o.Steps = append(o.Steps, s)
+	if s.MovesMoney && o.Kind == OpAuthorize && !s.Fence {
+		if !o.Charging {
+			u.claims = append(u.claims, Claim{Kind: ClaimCharging, Key: u.p.ID, Owner: o.ID, Payment: u.p.ID})
+		}
+		o.Charging = true
+	}
+	u.planned = append(u.planned, s)
+	return s, nil
+}
+
+// leaseStep gives the step to the caller for longer than all its sends take.
+func (u *unit) leaseStep(s *Step) {
+	s.Sends++
+	if s.FirstSent.IsZero() {
+		s.FirstSent = u.now
+	}
+	s.LastSent, s.Failure = u.now, Failure{}
+	s.Lease = u.now.Add(u.c.leaseFor)
+	s.DueAt = s.Lease.Add(u.c.skew)
+	u.touchStep(s)
+}
+
+func (u *unit) emit(e *Event) *Event {
+	e.PaymentID = u.p.ID
+	u.events = append(u.events, e)
+	return e
+}
+
+// note emits an event of the client's own.
+func (u *unit) note(t EventType, source Source, operation, reason string) *Event {
+	return u.emit(&Event{Type: t, Source: source, OperationID: operation, Reason: reason, Applied: true})
+}
+
+// setAction stores the payer's next act, encrypted.
+func (u *unit) setAction(o *Operation, a *Action) error {
+	o.Action, o.Sealed = a, nil
+	if a == nil {
+		return nil
+	}
+	key, err := u.aead()
+	if err != nil {
+		if errors.Is(err, ErrErased) || errors.Is(err, ErrNotFound) {
+			return nil // the subject is gone: the act goes to this caller alone
+		}
+		return err
+	}
+	o.Sealed, err = u.c.keys.sealJSON(key, a, actionPlace(o.ID))
+	return err
+}
+
+// commit writes everything the unit holds.
+func (u *unit) commit() error {
+	p := u.p
+	p.UpdatedAt = u.now
+	p.refresh()
+	u.settleReference()
+	p.DueAt = u.c.dueAt(p)
+	for _, s := range u.planned {
+		o, _ := p.Step(s.ID)
+		for _, part := range u.c.participants {
+			if err := part.OnPlan(u.ctx, u.tx, p, o, s); err != nil {
+				return fmt.Errorf("payment: %s refused the plan: %w", part.Name(), err)
+			}
+		}
+	}
+	if err := u.claim(); err != nil {
+		return err
+	}
+	for _, r := range u.release {
+		if err := u.tx.Release(u.ctx, r.Kind, r.Key, r.Owner); err != nil {
+			return err
+		}
+	}
+	var err error
+	if u.fresh {
+		err = u.tx.InsertPayment(u.ctx, p)
+	} else {
+		err = u.tx.SavePayment(u.ctx, p)
+	}
+	if err != nil {
+		return err
+	}
+	return u.writeEvents()
+}
+
+// claim takes the unit's claims. That another payment has a provider's object
+// already stops no fact: it is for a person. A guard that is lost to another
+// transaction makes this one run again, unless the payment is new.
+func (u *unit) claim() error {
+	if len(u.claims) == 0 {
+		return nil
+	}
+	err := u.tx.Claim(u.ctx, u.claims...)
+	if u.fresh || !errors.Is(err, ErrTaken) {
+		return err
+	}
+	for _, c := range u.claims {
+		err := u.tx.Claim(u.ctx, c)
+		var taken *TakenError
+		switch {
+		case err == nil:
+		case !errors.As(err, &taken):
+			return err
+		case c.Kind == ClaimRef && taken.Claim.Payment != u.p.ID:
+			u.parkFor(c.Owner, "the provider's object "+quote(c.Key)+" belongs to payment "+taken.Claim.Payment, "find out which of the two it pays")
+		case c.Kind == ClaimKey:
+			return err
+		case taken.Claim.Owner != c.Owner:
+			return ErrConflict
+		}
+	}
+	return nil
+}
+
+func (u *unit) writeEvents() error {
+	if len(u.events) == 0 {
+		return nil
+	}
+	for _, e := range u.events {
+		e.ID = u.c.newID("ev", u.now)
+		e.RecordedAt = u.now
+		e.PaymentStatus = u.p.Status
+		if e.Type == "" {
+			e.Type = EventFact
+		}
+		if o := u.p.Operation(e.OperationID); o != nil {
+			e.State = o.State
+			if e.Provider == "" {
+				e.Provider = o.Provider
+			}
+		}
+	}
+	if err := u.tx.AppendEvents(u.ctx, u.events...); err != nil {
+		return err
+	}
+	for _, e := range u.events {
+		for _, part := range u.c.participants {
+			if err := part.OnRecord(u.ctx, u.tx, u.p, e); err != nil {
+				return fmt.Errorf("payment: %s could not record: %w", part.Name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// freeStatus reports whether a payment with this status no longer holds its
+// reference: nothing is held, collected or outstanding.
+func freeStatus(s Status) bool {
+	switch s {
+	case StatusBlocked, StatusVoided, StatusDeclined, StatusCanceled, StatusExpired, StatusRefunded, StatusChargedBack:
+		return true
+	}
+	return false
+}
+
+// settleReference gives the shop's reference free once the payment cannot take
+// money any more.
+func (u *unit) settleReference() {
+	p := u.p
+	if u.fresh || p.Additional || !p.HoldsReference || !freeStatus(p.Status) {
+		return
+	}
+	for _, o := range p.attempts() {
+		if o.Payable || o.State.Outstanding() {
+			return
+		}
+	}
+	p.HoldsReference = false
+	u.release = append(u.release, Claim{Kind: ClaimReference, Key: p.Reference, Owner: p.ID})
+}

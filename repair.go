@@ -1,0 +1,566 @@
+package payment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// This file is the worker: it finishes what a caller, a crash or a silent
+// provider left open. It never guesses; what it cannot prove it parks for a
+// person.
+
+const (
+	workerBatch = 32
+	workerLease = 3 * time.Minute
+	workerIdle  = time.Second
+)
+
+// Run repairs until ctx ends: it sends what was planned and not sent, learns
+// unknown outcomes by each step's own recovery, expires what nobody paid and
+// carries out verdicts that nobody gave. Any number of replicas may run it on
+// one store; they share the work by leases. It returns ctx's error.
+func (c *Client) Run(ctx context.Context) error {
+	c.running.Store(true)
+	owner := c.newID("w", c.now())
+	t := time.NewTimer(0)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-t.C:
+		}
+		n, err := c.repairDue(ctx, owner)
+		if err != nil && ctx.Err() == nil {
+			c.log.Error("payment: the worker could not read due payments; it tries again", "error", err)
+		}
+		if n == workerBatch {
+			t.Reset(0)
+		} else {
+			t.Reset(workerIdle)
+		}
+	}
+}
+
+// RunOnce does the due work once and returns how many payments it looked at.
+// Hosts with a scheduler of their own, and tests, call it instead of Run.
+func (c *Client) RunOnce(ctx context.Context) (int, error) {
+	c.running.Store(true)
+	return c.repairDue(ctx, c.newID("w", c.now()))
+}
+
+// warnIdle says once, a minute after New, that nobody repairs.
+func (c *Client) warnIdle() {
+	if !c.running.Load() && c.now().Sub(c.made) > time.Minute && c.warned.CompareAndSwap(false, true) {
+		c.log.Warn("payment: Client.Run was never started: unknown outcomes are not repaired, payments do not expire; run it in one goroutine")
+	}
+}
+
+func (c *Client) repairDue(ctx context.Context, owner string) (int, error) {
+	now := c.now()
+	due, err := c.store.ClaimDue(ctx, owner, now, now.Add(workerLease), workerBatch)
+	if err != nil || len(due) == 0 {
+		return 0, err
+	}
+	for _, id := range due {
+		if ctx.Err() != nil {
+			break
+		}
+		if err := c.repair(ctx, id); err != nil {
+			c.log.Error("payment: repair failed; it is tried again", "payment", id, "error", err)
+		}
+	}
+	rctx, cancel := detached(ctx, recordTimeout)
+	defer cancel()
+	return len(due), c.store.ReleaseDue(rctx, owner, due...)
+}
+
+// repair does what is due for one payment.
+func (c *Client) repair(ctx context.Context, id string) error {
+	for round := 0; round < 16; round++ { // bounded: each round does one thing
+		p, err := c.store.Payment(ctx, id)
+		if err != nil {
+			return err
+		}
+		task := c.nextTask(p)
+		if task == nil {
+			return nil
+		}
+		if err := task(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// task is one thing to do for a payment.
+type task func(ctx context.Context, p *Payment) error
+
+// nextTask is the first thing due, or nil.
+func (c *Client) nextTask(p *Payment) task {
+	now := c.now()
+	if life := lifeOf(p); !life.IsZero() && !now.Before(life) {
+		if p.Unattended && len(p.attempts()) == 0 && now.Before(p.ExpiresAt.Add(c.cfg.ExpireAfter)) {
+			return c.sendUnattended
+		}
+		return func(ctx context.Context, p *Payment) error {
+			return c.mend(ctx, p.ID, func(u *unit) error {
+				if life := lifeOf(u.p); life.IsZero() || u.now.Before(life) {
+					return errNothing
+				}
+				u.expire()
+				return nil
+			})
+		}
+	}
+	if p.Unattended && p.Status == StatusCreated && len(p.attempts()) == 0 && !now.Before(p.CreatedAt.Add(unattendedAfter)) {
+		return c.sendUnattended
+	}
+	if r := p.Review; r != nil && !r.Passed {
+		if r.By == "" && r.Stage == StageAfterAuthorize && !now.Before(p.UpdatedAt.Add(c.cfg.HookTimeout+c.skew)) {
+			return func(ctx context.Context, p *Payment) error { return c.driveAll(c.reviewAuthorized(ctx, p)) }
+		}
+		if !r.Until.IsZero() && !now.Before(r.Until) {
+			return c.endReview
+		}
+	}
+	for _, o := range p.Operations {
+		if t := c.taskOf(p, o, now); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// unattendedAfter lets the process that created a payment send it itself.
+const unattendedAfter = time.Minute
+
+func (c *Client) driveAll(p *Payment, mine []string, err error) error {
+	if err != nil || len(mine) == 0 {
+		return err
+	}
+	_, err = c.drive(context.Background(), p, mine, false)
+	return err
+}
+
+func (c *Client) sendUnattended(ctx context.Context, p *Payment) error {
+	_, err := c.proceedWith(ctx, p.ID, Choice{Key: "unattended"}, false)
+	if err != nil && !errors.Is(err, ErrRecord) {
+		return c.mend(ctx, p.ID, func(u *unit) error {
+			if len(u.p.attempts()) > 0 {
+				return errNothing
+			}
+			u.expire()
+			u.parkFor("", "it could not be sent unattended: "+truncate(err.Error(), 300), "send it with another method, or cancel it")
+			return nil
+		})
+	}
+	return err
+}
+
+// taskOf is what is due for one operation, or nil.
+func (c *Client) taskOf(p *Payment, o *Operation, now time.Time) task {
+	if o.Kind == OpAuthorize && !o.Sale && o.State == StateApproved && !o.ExpiresAt.IsZero() &&
+		!now.Before(o.ExpiresAt) && p.capturable(o).IsPositive() && p.held(o).IsPositive() {
+		return c.endHold(o.ID)
+	}
+	for _, s := range o.Steps {
+		if s.DueAt.IsZero() || now.Before(s.DueAt) {
+			continue
+		}
+		if t := c.stepTask(p, o, s, now); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// stepTask is what is due for one step: the policy of recovery. See
+// docs/design.md, "An unknown outcome".
+func (c *Client) stepTask(p *Payment, o *Operation, s *Step, now time.Time) task {
+	if c.byName[o.Provider] == nil {
+		return c.later(s.ID, time.Hour)
+	}
+	switch s.State {
+	case StatePlanned:
+		if s.Sends > 0 && s.Failure.Kind == "" {
+			return c.crashed(s.ID) // it was being sent when its process died
+		}
+		return c.sendNow(o.ID, s.ID)
+	case StateUnknown:
+		if s.Fence {
+			return c.sendNow(o.ID, s.ID) // a fence may be asked for again and again
+		}
+		return c.resolve(p, o, s, now)
+	case StatePending, StateActionRequired:
+		return c.poll(p, o, s, now)
+	}
+	return c.later(s.ID, 0)
+}
+
+// mend runs f on a payment in one commit.
+func (c *Client) mend(ctx context.Context, id string, f func(u *unit) error) error {
+	_, _, err := c.change(ctx, id, f)
+	return err
+}
+
+// later puts a step off; 0 for good.
+func (c *Client) later(stepID string, d time.Duration) task {
+	return func(ctx context.Context, p *Payment) error {
+		return c.mend(ctx, p.ID, func(u *unit) error {
+			_, s := u.p.Step(stepID)
+			if s.DueAt.IsZero() || u.now.Before(s.DueAt) {
+				return errNothing
+			}
+			s.Checks++
+			if s.DueAt = u.now.Add(d); d == 0 {
+				s.DueAt = time.Time{}
+			}
+			u.touchStep(s)
+			return nil
+		})
+	}
+}
+
+// crashed marks a step that was found planned after its lease: it may have been
+// sent.
+func (c *Client) crashed(stepID string) task {
+	return func(ctx context.Context, p *Payment) error {
+		return c.mend(ctx, p.ID, func(u *unit) error {
+			o, s := u.p.Step(stepID)
+			if s.State != StatePlanned || u.now.Before(s.DueAt) {
+				return errNothing
+			}
+			return u.apply(&Event{Source: SourceClock, Kind: o.Kind, Provider: o.Provider, StepKey: s.ID, OperationID: o.ID,
+				Failure: Failure{Kind: KindUnknown, Code: "interrupted", Message: "the process ended while the step was being sent"}}, false)
+		})
+	}
+}
+
+// sendNow leases a step and sends it.
+func (c *Client) sendNow(operation, stepID string) task {
+	return func(ctx context.Context, p *Payment) error {
+		var leased bool
+		out, _, err := c.change(ctx, p.ID, func(u *unit) error {
+			leased = false
+			o, s := u.p.Step(stepID)
+			if s.Closed || u.now.Before(s.DueAt) || (s.State != StatePlanned && s.State != StateUnknown) {
+				return errNothing
+			}
+			if o.Kind == OpAuthorize && !s.Fence {
+				if stop := u.mayNotCharge(o); stop != "" && s.Sends == 0 {
+					u.supersede(o, false)
+					return nil
+				}
+			}
+			if s.Sends >= maxSends {
+				s.DueAt = time.Time{}
+				u.touchStep(s)
+				u.parkFor(o.ID, fmt.Sprintf("%s was sent %d times without a usable answer", s.Name, s.Sends), "look in the provider's dashboard what became of it, then decide")
+				return nil
+			}
+			u.leaseStep(s)
+			u.touch(o)
+			leased = true
+			return nil
+		})
+		if err != nil || !leased {
+			return err
+		}
+		_, err = c.drive(ctx, out, []string{stepID}, false)
+		return err
+	}
+}
+
+// resolve learns the outcome of an unknown step: it asks, and where asking
+// proves nothing, replays, closes and fences, each only where it is safe.
+func (c *Client) resolve(p *Payment, o *Operation, s *Step, now time.Time) task {
+	_, canAsk := c.byName[o.Provider].(Lookuper)
+	canAsk = canAsk && s.Recovery.Lookup
+	caps := c.capabilitiesOf(o)
+	old := now.Sub(s.FirstSent) > c.cfg.ParkAfter
+	return func(ctx context.Context, p *Payment) error {
+		if canAsk {
+			done, err := c.askUnknown(ctx, p, o.ID, s.ID)
+			if done || err != nil {
+				return err
+			}
+		}
+		switch {
+		case !s.MovesMoney && o.Kind == OpAuthorize:
+			_, _, err := c.closeHarmless(ctx, p, s.ID)
+			return err
+		case o.Kind != OpAuthorize && c.mayReplay(s):
+			return c.sendNow(o.ID, s.ID)(ctx, p)
+		case o.Kind == OpAuthorize && !canAsk && c.mayReplay(s) && !caps.Void.IsZero() && o.fence() == nil:
+			// An approval that comes of it is voided if nobody wants it any more.
+			return c.sendNow(o.ID, s.ID)(ctx, p)
+		case !s.Closed:
+			return c.closeStep(ctx, p, s.ID)
+		case o.Kind == OpAuthorize && !caps.FenceStep.IsZero() && (o.Ref != "" || s.Recovery.FenceByReference) && fenceMayHelp(o):
+			return c.mend(ctx, p.ID, func(u *unit) error {
+				o, s := u.p.Step(s.ID)
+				if s.State != StateUnknown || !fenceMayHelp(o) {
+					return errNothing
+				}
+				u.planFence(o, caps.FenceStep, false)
+				s.Checks++
+				s.DueAt = u.now.Add(u.c.backoff(s.Checks))
+				u.touchStep(s)
+				return nil
+			})
+		case old:
+			return c.giveUp(ctx, p, s.ID)
+		}
+		return c.later(s.ID, c.backoff(s.Checks+1))(ctx, p)
+	}
+}
+
+// fenceMayHelp reports whether no fence is on its way, or was tried in vain.
+func fenceMayHelp(o *Operation) bool {
+	f := o.fence()
+	return f == nil || (!f.State.Outstanding() && f.State != StateDeclined && f.State != StateApproved)
+}
+
+// askUnknown looks an unknown step up. "Not there" is proof only once the step
+// is closed for sends, its last lease is over, and the grace has passed.
+func (c *Client) askUnknown(ctx context.Context, p *Payment, operation, stepID string) (bool, error) {
+	o, s := p.Step(stepID)
+	proofAt := s.Lease.Add(c.skew + s.Recovery.LookupGrace)
+	proves := s.Closed && !c.now().Before(proofAt)
+	res, err := c.lookup(ctx, p, o, s)
+	if err != nil {
+		return false, nil //nolint:nilerr // a failed look-up proves nothing
+	}
+	if res.Status == ResultAbsent && !proves {
+		c.also(ctx, p, o, res.Events)
+		return false, nil
+	}
+	next, _, rerr := c.record(ctx, p, answer(o, s, SourceLookup, res, nil), false)
+	if rerr != nil {
+		return false, rerr
+	}
+	next = c.also(ctx, next, o, res.Events)
+	_, s = next.Step(stepID)
+	return s.State != StateUnknown, nil
+}
+
+// closeStep decides that a step is never sent again, and waits until what was
+// sent has arrived or never will.
+func (c *Client) closeStep(ctx context.Context, p *Payment, stepID string) error {
+	return c.mend(ctx, p.ID, func(u *unit) error {
+		_, s := u.p.Step(stepID)
+		if s.State != StateUnknown || s.Closed {
+			return errNothing
+		}
+		s.Closed = true
+		s.Checks++
+		s.DueAt = s.Lease.Add(u.c.skew + s.Recovery.LookupGrace)
+		if s.DueAt.Before(u.now) {
+			s.DueAt = u.now
+		}
+		u.touchStep(s)
+		return nil
+	})
+}
+
+// giveUp asks for a person, and looks again now and then.
+func (c *Client) giveUp(ctx context.Context, p *Payment, stepID string) error {
+	return c.mend(ctx, p.ID, func(u *unit) error {
+		o, s := u.p.Step(stepID)
+		if !s.State.Outstanding() {
+			return errNothing
+		}
+		missing := "look in the provider's dashboard or report what became of it, then decide"
+		u.parkFor(o.ID, fmt.Sprintf("the outcome of %s at %s is not known since %s", s.Name, o.Provider, s.FirstSent.UTC().Format(time.DateTime)), missing)
+		s.Checks++
+		s.DueAt = u.now.Add(24 * time.Hour)
+		u.touchStep(s)
+		return nil
+	})
+}
+
+// poll looks a pending step up, and ends an attempt that nobody paid in time.
+func (c *Client) poll(p *Payment, o *Operation, s *Step, now time.Time) task {
+	_, canAsk := c.byName[o.Provider].(Lookuper)
+	canAsk = canAsk && s.Recovery.Lookup
+	caps := c.capabilitiesOf(o)
+	return func(ctx context.Context, p *Payment) error {
+		var absent bool
+		if canAsk {
+			res, err := c.lookup(ctx, p, o, s)
+			if err == nil {
+				absent = res.Status == ResultAbsent
+				if !absent {
+					next, _, rerr := c.record(ctx, p, answer(o, s, SourceLookup, res, nil), false)
+					if rerr != nil {
+						return rerr
+					}
+					p = c.also(ctx, next, o, res.Events)
+					if _, s := p.Step(s.ID); s.State != o.State || !s.State.Outstanding() {
+						return nil
+					}
+				}
+			}
+			if err != nil {
+				return c.later(s.ID, c.backoff(s.Checks+1))(ctx, p)
+			}
+		}
+		if s.State == StatePending {
+			if !canAsk && s.Recovery.ReplayPending && c.mayReplay(s) {
+				return c.sendNow(o.ID, s.ID)(ctx, p)
+			}
+			if now.Sub(s.FirstSent) > c.cfg.ParkAfter {
+				return c.giveUp(ctx, p, s.ID)
+			}
+			return c.later(s.ID, c.backoff(s.Checks+1))(ctx, p)
+		}
+		if over := c.payableOver(o, caps); !now.Before(over) {
+			return c.endPayable(ctx, p, o.ID, absent || !canAsk)
+		}
+		return c.later(s.ID, min(c.backoff(s.Checks+1), max(time.Second, c.payableOver(o, caps).Sub(now))))(ctx, p)
+	}
+}
+
+// payableOver is when the payer's time for an attempt is over.
+func (c *Client) payableOver(o *Operation, caps MethodCapabilities) time.Time {
+	if caps.Fence == FenceDeadline && !o.PayableUntil.IsZero() {
+		return o.PayableUntil.Add(caps.PayableGrace)
+	}
+	over := o.CreatedAt.Add(c.cfg.ExpireAfter)
+	if !o.PayableUntil.IsZero() && o.PayableUntil.Before(over) {
+		return o.PayableUntil.Add(c.skew)
+	}
+	return over
+}
+
+// endPayable ends an attempt that the payer did not pay in time, by the fence
+// of its method.
+func (c *Client) endPayable(ctx context.Context, p *Payment, operation string, nothingThere bool) error {
+	return c.mend(ctx, p.ID, func(u *unit) error {
+		o := u.p.Operation(operation)
+		if o.State != StateActionRequired {
+			return errNothing
+		}
+		caps := u.c.capabilitiesOf(o)
+		s := o.current()
+		if caps.Fence == FenceConfirmed && !caps.FenceStep.IsZero() {
+			if f := o.fence(); f != nil && f.State == StateApproved {
+				return errNothing
+			}
+			u.planFence(o, caps.FenceStep, false)
+			s.Checks++
+			s.DueAt = u.now.Add(u.c.backoff(s.Checks))
+			u.touchStep(s)
+			return nil
+		}
+		if caps.Fence == FenceDeadline && !nothingThere && !caps.FenceStep.IsZero() && fenceMayHelp(o) {
+			u.planFence(o, caps.FenceStep, false)
+			s.DueAt = u.now.Add(u.c.backoff(1))
+			u.touchStep(s)
+			return nil
+		}
+		return u.apply(&Event{Source: SourceClock, Kind: OpAuthorize, Provider: o.Provider, StepKey: s.ID, OperationID: o.ID,
+			Status: ResultExpired, Decline: NewDecline(ReasonExpired, "")}, false)
+	})
+}
+
+// endHold records that an authorization ran out, whether or not the provider
+// says so.
+func (c *Client) endHold(operation string) task {
+	return func(ctx context.Context, p *Payment) error {
+		return c.mend(ctx, p.ID, func(u *unit) error {
+			o := u.p.Operation(operation)
+			if u.now.Before(o.ExpiresAt) || !u.p.held(o).IsPositive() {
+				return errNothing
+			}
+			for _, x := range u.p.Operations {
+				if x.Target == o.ID && x.State.Outstanding() && (x.Kind == OpCapture || x.Kind == OpVoid) {
+					// Its outcome decides; look again when it is known.
+					o.ExpiresAt = u.now.Add(time.Hour)
+					u.touch(o)
+					return nil
+				}
+			}
+			return u.apply(&Event{Source: SourceClock, Kind: OpAuthorize, Provider: o.Provider, OperationID: o.ID, Status: ResultExpired}, false)
+		})
+	}
+}
+
+// endReview carries the configured verdict out when nobody gave one.
+func (c *Client) endReview(ctx context.Context, p *Payment) error {
+	out, mine, err := c.change(ctx, p.ID, func(u *unit) error {
+		r := u.p.Review
+		if r == nil || r.Passed || u.now.Before(r.Until) {
+			return errNothing
+		}
+		v := Verdict{Outcome: c.cfg.OnReviewExpiry, Reason: "nobody decided in time"}
+		if v.Outcome == Hold {
+			v.Outcome = Block
+		}
+		if r.Stage == StageAfterAuthorize {
+			return u.verdict(u.p.Operation(r.Operation), v, "clock", "", true)
+		}
+		u.p.Review = nil
+		if v.Outcome == Block {
+			u.p.Blocked = NewDecline(ReasonRiskBlocked, "")
+		}
+		u.note(EventVerdict, SourceClock, "", v.Reason)
+		return nil
+	})
+	return c.driveAll(out, mine, err)
+}
+
+// schedule says when the worker looks at a step next.
+func (u *unit) schedule(o *Operation, s *Step) {
+	switch s.State {
+	case StateUnknown:
+		s.DueAt = u.now.Add(u.c.backoff(s.Checks + 1))
+		if s.Lease.After(u.now) && s.Sends > 0 && s.LastSent.Equal(u.now) {
+			s.DueAt = s.Lease
+		}
+	case StatePending:
+		s.DueAt = u.now.Add(u.c.backoff(s.Checks + 1))
+	case StateActionRequired:
+		s.DueAt = u.now.Add(u.c.backoff(s.Checks + 1))
+		if over := u.c.payableOver(o, u.c.capabilitiesOf(o)); s.DueAt.After(over) {
+			s.DueAt = over
+		}
+	case StatePlanned:
+	default:
+		s.DueAt = time.Time{}
+	}
+}
+
+// dueAt is when the worker looks at a payment next, zero for never.
+func (c *Client) dueAt(p *Payment) time.Time {
+	var due time.Time
+	add := func(t time.Time) {
+		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
+			due = t
+		}
+	}
+	for _, o := range p.Operations {
+		for _, s := range o.Steps {
+			if s.State.Outstanding() {
+				add(s.DueAt)
+			}
+		}
+		if o.Kind == OpAuthorize && !o.Sale && o.State == StateApproved && p.held(o).IsPositive() {
+			add(o.ExpiresAt)
+		}
+	}
+	if r := p.Review; r != nil && !r.Passed {
+		add(r.Until)
+		if r.By == "" {
+			add(p.UpdatedAt.Add(c.cfg.HookTimeout + c.skew))
+		}
+	}
+	add(lifeOf(p))
+	if p.Unattended && p.Status == StatusCreated {
+		add(p.CreatedAt.Add(unattendedAfter))
+	}
+	return due
+}

@@ -1,0 +1,331 @@
+package payment
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tender-go/payment/money"
+)
+
+// Request asks for a payment.
+type Request struct {
+	// Key is the caller's idempotency key: the same for every retry of the
+	// same wish, another for another wish. Required; 1 to 128 characters of
+	// [A-Za-z0-9._:-].
+	Key string
+	// Reference is the shop's own name for the order. Required; as Key.
+	Reference string
+	// Additional: the order is to be paid once more although another payment
+	// for the reference is live.
+	Additional bool
+	// Amount to collect; positive. Required.
+	Amount money.Amount
+	// Method the payer chose. Required for Pay; Create may leave it to Proceed.
+	Method Instrument
+	// Capture says when authorized money is taken. Zero: at once.
+	Capture CaptureMode
+	// Customer is the shop's opaque id of a known payer, "" for a guest; as
+	// Key. Not an e-mail address: it is stored in clear.
+	Customer string
+	// Payer holds personal values; stored encrypted.
+	Payer Payer
+	// Description for the payer, at most 1000 bytes; Descriptor for the
+	// statement, at most 22; Metadata at most 50 entries of 40 and 500 bytes.
+	Description string
+	Descriptor  string
+	Metadata    map[string]string
+	// ReturnURL is where the payer comes back to. Required for methods that
+	// leave the shop's page.
+	ReturnURL string
+	ThreeDS   ThreeDS
+	// Save the method for later one-click payments; needs Customer.
+	Save bool
+	// OffSession: the payer is not there. Unattended: the worker may send the
+	// payment if the process that created it died first.
+	OffSession, Unattended bool
+	Splits                 []Split
+}
+
+const (
+	maxKey         = 128
+	maxDescription = 1000
+	maxDescriptor  = 22
+	maxMetadata    = 50
+	maxMetaKey     = 40
+	maxMetaValue   = 500
+	maxURL         = 2048
+	maxToken       = 8192
+	maxPersonal    = 500
+	maxSplits      = 100
+)
+
+// problems collects what is wrong with an input.
+type problems []error
+
+func (p *problems) add(field, problem, remedy string) {
+	*p = append(*p, &FieldError{Field: field, Problem: problem, Remedy: remedy})
+}
+
+func (p problems) err() error { return errors.Join(p...) }
+
+// id checks an id, key or reference of the shop's.
+func (p *problems) id(field, v string, required bool) {
+	switch {
+	case v == "" && required:
+		p.add(field, "is empty", "give 1 to 128 characters of [A-Za-z0-9._:-]")
+	case len(v) > maxKey:
+		p.add(field, fmt.Sprintf("is %d bytes long", len(v)), "give at most 128")
+	default:
+		for _, r := range v {
+			if !isIDRune(r) {
+				p.add(field, "has the character "+fmt.Sprintf("%+q", r), "use only [A-Za-z0-9._:-]; it is stored in clear and goes into URLs")
+				return
+			}
+		}
+	}
+}
+
+func isIDRune(r rune) bool {
+	return (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') || (r >= '0' && r <= '9') || strings.ContainsRune("._:-", r)
+}
+
+// text checks free text: valid UTF-8, bounded, no control characters.
+func (p *problems) text(field, v string, limit int) {
+	switch {
+	case len(v) > limit:
+		p.add(field, fmt.Sprintf("is %d bytes long", len(v)), fmt.Sprintf("give at most %d", limit))
+	case !utf8.ValidString(v):
+		p.add(field, "is not valid UTF-8", "encode it as UTF-8")
+	case strings.IndexFunc(v, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) >= 0:
+		p.add(field, "has a control character", "remove it")
+	}
+}
+
+func (p *problems) amount(field string, a money.Amount) {
+	if err := a.Check(); err != nil {
+		p.add(field, "is not valid ("+strings.TrimPrefix(err.Error(), "money: ")+")", "give an amount in a payable ISO 4217 currency")
+		return
+	}
+	if !a.IsPositive() {
+		p.add(field, "is "+a.String(), "give an amount above zero")
+	}
+}
+
+// secure reports whether a URL may carry a payer: https, or http on loopback.
+func (p *problems) url(field, v string) {
+	if v == "" {
+		return
+	}
+	if len(v) > maxURL {
+		p.add(field, fmt.Sprintf("is %d bytes long", len(v)), fmt.Sprintf("give at most %d", maxURL))
+		return
+	}
+	u, err := url.Parse(v)
+	switch {
+	case err != nil || u.Host == "" || strings.ContainsFunc(v, unicode.IsControl):
+		p.add(field, "is not an absolute URL", "give one such as https://shop.example/return")
+	case u.Scheme == "https":
+	case u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme != "http" && u.Scheme != "javascript" && u.Scheme != "data" && u.Scheme != "file" && u.Scheme != "vbscript":
+		// An app's own scheme (myshop://return) is how a payer comes back to it.
+	default:
+		p.add(field, "has the scheme "+quote(u.Scheme), "use https (http only on loopback)")
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+func (p *problems) instrument(field string, i Instrument, required bool) {
+	if i.Saved != "" {
+		p.id(field+".Saved", i.Saved, true)
+		if !i.Token.IsZero() {
+			p.add(field, "has both Saved and Token", "give one of them")
+		}
+	} else if i.Method == "" {
+		if required {
+			p.add(field, "is empty", "say how the payer pays, e.g. payment.Card(token) or payment.Saved(id)")
+		}
+	} else if err := i.Method.Check(); err != nil {
+		p.add(field+".Method", quote(string(i.Method))+" is not valid", "use a constant such as payment.MethodCard")
+	}
+	token := i.Token.Reveal()
+	if len(token) > maxToken || !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) {
+		p.add(field+".Token", "is too long or has control characters", "pass the provider's token unchanged")
+	}
+	if looksLikeCard(token) {
+		p.add(field+".Token", "looks like a card number", "never send card numbers through the shop: let the provider's client library make a token of it")
+	}
+	if len(i.Fields) > maxMetadata {
+		p.add(field+".Fields", "has too many entries", fmt.Sprintf("give at most %d", maxMetadata))
+	}
+	for _, k := range sortedKeys(i.Fields) {
+		p.text(field+".Fields["+quote(k)+"]", k, maxMetaKey)
+		p.text(field+".Fields["+quote(k)+"]", i.Fields[k], maxMetaValue)
+		if looksLikeCard(i.Fields[k]) {
+			p.add(field+".Fields["+quote(k)+"]", "looks like a card number", "never send card numbers through the shop")
+		}
+	}
+}
+
+// looksLikeCard finds a primary account number: 13 to 19 digits, with single
+// spaces or dashes between, that pass the Luhn check (ISO/IEC 7812-1).
+func looksLikeCard(s string) bool {
+	digits := make([]byte, 0, 19)
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			if len(digits) == 19 {
+				return false
+			}
+			digits = append(digits, c-'0')
+		case c == ' ' || c == '-':
+		default:
+			return false
+		}
+	}
+	if len(digits) < 13 {
+		return false
+	}
+	total := 0
+	for i := range digits {
+		d := int(digits[len(digits)-1-i])
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		total += d
+	}
+	return total%10 == 0
+}
+
+func (p *problems) metadata(m map[string]string) {
+	if len(m) > maxMetadata {
+		p.add("Metadata", fmt.Sprintf("has %d entries", len(m)), fmt.Sprintf("give at most %d", maxMetadata))
+		return
+	}
+	for _, k := range sortedKeys(m) {
+		field := "Metadata[" + quote(k) + "]"
+		if k == "" {
+			p.add("Metadata", "has an empty key", "name every entry")
+		}
+		p.text(field, k, maxMetaKey)
+		p.text(field, m[k], maxMetaValue)
+		if looksLikeCard(m[k]) {
+			p.add(field, "looks like a card number", "never send card numbers through the shop")
+		}
+	}
+}
+
+func (p *problems) payer(v Payer) {
+	for _, f := range []struct{ name, value string }{
+		{"Name", v.Name}, {"Email", v.Email}, {"Phone", v.Phone}, {"UserAgent", v.UserAgent},
+		{"DeviceID", v.DeviceID}, {"Language", v.Language},
+		{"Billing.Name", v.Billing.Name}, {"Billing.Line1", v.Billing.Line1}, {"Billing.Line2", v.Billing.Line2},
+		{"Billing.City", v.Billing.City}, {"Billing.State", v.Billing.State}, {"Billing.PostalCode", v.Billing.PostalCode},
+		{"Shipping.Name", v.Shipping.Name}, {"Shipping.Line1", v.Shipping.Line1}, {"Shipping.Line2", v.Shipping.Line2},
+		{"Shipping.City", v.Shipping.City}, {"Shipping.State", v.Shipping.State}, {"Shipping.PostalCode", v.Shipping.PostalCode},
+	} {
+		p.text("Payer."+f.name, f.value, maxPersonal)
+	}
+	if v.IP != "" {
+		if _, err := netip.ParseAddr(v.IP); err != nil {
+			p.add("Payer.IP", "is not an IP address", "give the address alone, without a port, or leave it empty")
+		}
+	}
+	if v.Email != "" && (!strings.Contains(v.Email, "@") || strings.ContainsAny(v.Email, " \t\n")) {
+		p.add("Payer.Email", "is not an e-mail address", "correct it or leave it empty")
+	}
+	for _, f := range []struct{ name, value string }{
+		{"Country", v.Country}, {"Billing.Country", v.Billing.Country}, {"Shipping.Country", v.Shipping.Country},
+	} {
+		if f.value != "" && !isCountry(f.value) {
+			p.add("Payer."+f.name, quote(f.value)+" is no country code", "use two capital letters (ISO 3166-1 alpha-2)")
+		}
+	}
+}
+
+func isCountry(s string) bool {
+	return len(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' && s[1] <= 'Z'
+}
+
+func (p *problems) splits(splits []Split, total money.Amount) {
+	if len(splits) == 0 {
+		return
+	}
+	if len(splits) > maxSplits {
+		p.add("Splits", fmt.Sprintf("has %d parts", len(splits)), fmt.Sprintf("give at most %d", maxSplits))
+		return
+	}
+	s := money.Zero(total.Currency())
+	for i, part := range splits {
+		field := fmt.Sprintf("Splits[%d]", i)
+		if part.Account != "" {
+			p.id(field+".Account", part.Account, true)
+		}
+		p.id(field+".Merchant", part.Merchant, false)
+		if part.Amount.Currency() != total.Currency() {
+			p.add(field+".Amount", "is in "+quote(string(part.Amount.Currency())), "use the payment's currency, "+string(total.Currency()))
+			return
+		}
+		if !part.Amount.IsPositive() {
+			p.add(field+".Amount", "is "+part.Amount.String(), "give an amount above zero")
+			return
+		}
+		if c := part.Commission; !c.IsZero() && (c.Currency() != total.Currency() || c.IsNegative() || less(part.Amount, c)) {
+			p.add(field+".Commission", "is "+c.String(), "give zero up to the part's amount")
+		}
+		var err error
+		if s, err = s.Add(part.Amount); err != nil {
+			p.add("Splits", "add up to more than an amount can hold", "check the amounts")
+			return
+		}
+	}
+	if s != total {
+		p.add("Splits", "add up to "+s.String(), "they must add up to the amount, "+total.String())
+	}
+}
+
+func (r *Request) check(needMethod bool) error {
+	var p problems
+	p.id("Key", r.Key, true)
+	p.id("Reference", r.Reference, true)
+	p.id("Customer", r.Customer, false)
+	p.amount("Amount", r.Amount)
+	p.instrument("Method", r.Method, needMethod)
+	if r.Capture != CaptureAutomatic && r.Capture != CaptureManual {
+		p.add("Capture", quote(string(r.Capture))+" is unknown", "use CaptureAutomatic or CaptureManual")
+	}
+	p.payer(r.Payer)
+	p.text("Description", r.Description, maxDescription)
+	p.text("Descriptor", r.Descriptor, maxDescriptor)
+	p.metadata(r.Metadata)
+	p.url("ReturnURL", r.ReturnURL)
+	p.threeDS(r.ThreeDS)
+	if r.Save && r.Customer == "" {
+		p.add("Save", "is set for a guest", "give Customer, or do not save")
+	}
+	if len(p) == 0 {
+		p.splits(r.Splits, r.Amount)
+	}
+	return p.err()
+}
+
+func (p *problems) threeDS(t ThreeDS) {
+	switch t {
+	case ThreeDSAutomatic, ThreeDSRequested, ThreeDSChallenge, ThreeDSSkip:
+	default:
+		p.add("ThreeDS", quote(string(t))+" is unknown", "use one of the ThreeDS constants")
+	}
+}
