@@ -270,7 +270,6 @@ func CheckCapabilities(prov Provider, c Capabilities) []string {
 	if len(c.Methods) == 0 {
 		say("no method is declared")
 	}
-	var captures, voids, refunds, fences bool
 	for _, m := range sortedKeys(c.Methods) {
 		mc := c.Methods[m]
 		where := "method " + string(m)
@@ -318,26 +317,12 @@ func CheckCapabilities(prov Provider, c Capabilities) []string {
 		step(where+" Void", mc.Void, voider, "Voider")
 		step(where+" Refund", mc.Refund, refunder, "Refunder")
 		step(where+" FenceStep", mc.FenceStep, fencer, "Fencer")
-		captures, voids = captures || !mc.Capture.IsZero(), voids || !mc.Void.IsZero()
-		refunds, fences = refunds || !mc.Refund.IsZero(), fences || !mc.FenceStep.IsZero()
 	}
 	step("Transfer", c.Transfer, splitter, "Splitter")
 	step("Respond", c.Respond, disputer, "Disputer")
 	step("Accept", c.Accept, disputer, "Disputer")
 	step("Save", c.Save, vault, "Vault")
 	step("Forget", c.Forget, vault, "Vault")
-	for _, x := range []struct {
-		implemented, declared bool
-		iface                 string
-	}{
-		{capturer, captures, "Capturer"}, {voider, voids, "Voider"}, {refunder, refunds, "Refunder"}, {fencer, fences, "Fencer"},
-		{splitter, !c.Transfer.IsZero(), "Splitter"}, {disputer, !c.Respond.IsZero() || !c.Accept.IsZero(), "Disputer"},
-		{vault, !c.Save.IsZero(), "Vault"},
-	} {
-		if x.implemented && !x.declared {
-			say("%s is implemented, but no step of it is declared", x.iface)
-		}
-	}
 	if c.Webhooks && !parser {
 		say("Webhooks is set, but WebhookParser is not implemented")
 	}
