@@ -35,7 +35,8 @@ type Options struct {
 	Timeout time.Duration
 	// MaxResponseBytes bounds a response body after decompression. A longer
 	// body is a *BodyTooLargeError and its outcome Ambiguous, never a body cut
-	// short in silence. Zero means DefaultMaxResponseBytes.
+	// short in silence. Zero means DefaultMaxResponseBytes. For reports and other
+	// long downloads, build a second client with wider bounds.
 	MaxResponseBytes int64
 
 	// Rewrite moves the requests for a host (key: "host" or "host:port", as in

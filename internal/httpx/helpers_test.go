@@ -3,6 +3,8 @@ package httpx
 import (
 	"bytes"
 	"compress/gzip"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,4 +18,11 @@ func gzipped(t *testing.T, b []byte) []byte {
 	require.NoError(t, err)
 	require.NoError(t, z.Close())
 	return buf.Bytes()
+}
+
+func benchServer(b *testing.B, h http.Handler) string {
+	b.Helper()
+	s := httptest.NewServer(h)
+	b.Cleanup(s.Close)
+	return s.URL
 }

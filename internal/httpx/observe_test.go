@@ -261,7 +261,11 @@ func TestArrivedIsNeverNotSent(t *testing.T) {
 					for i := range rounds {
 						id := strings.Repeat("x", i%3) + name + string(rune('a'+w)) + time.Duration(i).String()
 						// From "over before it starts" to "long enough".
-						ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i%40)*25*time.Microsecond)
+						limit := time.Duration(i%40) * 25 * time.Microsecond
+						if i%40 == 39 {
+							limit = 5 * time.Second
+						}
+						ctx, cancel := context.WithTimeout(context.Background(), limit)
 						ctx, call := Observe(ctx)
 						_, _ = send(ctx, c, target.url, "X-Id", id)
 						o := call.Outcome()
@@ -285,6 +289,7 @@ func TestArrivedIsNeverNotSent(t *testing.T) {
 			t.Logf("%d requests: %v", 4*rounds, count)
 			require.Positive(t, count[NotSent], "the test must reach this outcome to mean anything")
 			require.Positive(t, count[Ambiguous], "the test must reach this outcome to mean anything")
+			require.Positive(t, count[Answered], "the test must reach this outcome to mean anything")
 		})
 	}
 }
@@ -347,5 +352,44 @@ func TestConnectionsAreReused(t *testing.T) {
 		_, err := send(ctx, c, url)
 		require.NoError(t, err)
 		require.Equal(t, i > 0, call.Exchanges()[0].Reused, "releasing the time limit must not cost the connection")
+	}
+}
+
+func TestErrorSaysWhoseTimeRanOut(t *testing.T) {
+	t.Parallel()
+	stall := func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	}
+	h2url, h2base := h2(t, stall)
+	h1url := handler(t, stall)
+	shutdown := errors.New("shutdown")
+	for _, tc := range []struct {
+		name, url string
+		base      http.RoundTripper
+	}{{"h1", h1url, nil}, {"h2", h2url, h2base}} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClient(t, Options{Base: tc.base, Timeout: 200 * time.Millisecond})
+			ctx, _ := Observe(context.Background())
+			_, err := send(ctx, c, tc.url)
+			var timeout *TimeoutError
+			require.ErrorAs(t, err, &timeout, "the client's own limit")
+			require.Equal(t, 200*time.Millisecond, timeout.After)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+
+			ctx, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+			defer cancel()
+			_, err = send(ctx, c, tc.url)
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+			require.False(t, errors.As(err, &timeout), "the caller's limit")
+
+			ctx, stop := context.WithCancelCause(context.Background())
+			ctx, call := Observe(ctx)
+			time.AfterFunc(50*time.Millisecond, func() { stop(shutdown) })
+			_, err = send(ctx, c, tc.url)
+			require.ErrorIs(t, err, context.Canceled, "the caller's own cause does not hide that it cancelled")
+			require.Equal(t, Outcome{Ambiguous, 0, ClassCanceled}, call.Outcome())
+		})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -131,6 +132,20 @@ func TestScrubIsBounded(t *testing.T) {
 		}
 	}
 	require.Contains(t, Scrub(strings.Repeat("word ", MaxScrubbed)), " [cut]", "a cut is visible")
+}
+
+// Text that makes a scanner look at the same bytes again and again.
+func TestScrubTakesLinearTime(t *testing.T) {
+	t.Parallel()
+	for _, unit := range []string{`"`, `\`, `":`, `"name":`, `name:`, `name: 1 `, `name:a `, `[`, `{"`, `"name":{"`, `@`, `a@`, `%40`, `1 `, `1`, `:`, `::`,
+		`1.`, `=`, `token=`, `<name>`, `PRIVATE KEY-----`, `_secret_`, `eyJ`, `bearer `, `://a`, `sk_live_`, "\n", "\xff", `'name':'`, `\"name\":\"`, `%3D`, "4111 "} {
+		s := strings.Repeat(unit, maxScrubInput/len(unit)+1)
+		start := time.Now()
+		got := Scrub(s)
+		// About a millisecond; a quadratic scan takes a hundred times that.
+		require.Less(t, time.Since(start), 500*time.Millisecond, "%q", unit)
+		require.NotEqual(t, withheld, got, "%q", unit)
+	}
 }
 
 func FuzzScrub(f *testing.F) {

@@ -189,7 +189,7 @@ func maskEmails(b []byte) []byte {
 	local := func(c byte) bool {
 		return isAlnum(c) || c >= utf8.RuneSelf || c == '.' || c == '_' || c == '%' || c == '+' || c == '-' || c == '\''
 	}
-	domain := func(c byte) bool { return isAlnum(c) || c >= utf8.RuneSelf || c == '.' || c == '-' || c == '@' }
+	domain := func(c byte) bool { return isAlnum(c) || c >= utf8.RuneSelf || c == '.' || c == '-' }
 	for i := 0; i < len(b); i++ {
 		width := 0
 		switch {
@@ -201,7 +201,7 @@ func maskEmails(b []byte) []byte {
 			continue
 		}
 		start, end := i, i+width
-		for start > e.from && local(b[start-1]) {
+		for start > e.from && i-start < 3*64 && local(b[start-1]) { // RFC 5321: 64 octets, here perhaps encoded
 			start--
 		}
 		if start < i && afterEscape(b, start) {

@@ -90,7 +90,8 @@ func (s Source) read(dst *[randBytes]byte) {
 }
 
 // Valid reports whether s has the form of an id: prefix, time and randomness,
-// nothing else. It says nothing about whether it was ever given out.
+// nothing else. It says nothing about whether it was ever given out, and since
+// the prefix has no fixed length, not even whether a character is missing.
 func Valid(s string) bool {
 	p := len(s) - bodyChars
 	if p < 1 || p > MaxPrefix || !validPrefix(s[:p]) {
