@@ -174,15 +174,6 @@ func (s *Stripe) renderCharge(a *account, w *core.JSON, ch *charge, x expand) {
 	w.Key("customer")
 	s.refCustomer(a, w, ch.customer, x)
 	w.SN("description", ch.description)
-	w.N("destination")
-	w.Key("dispute")
-	if sub, want := x.in("dispute"); len(ch.disputes) == 0 {
-		w.Null()
-	} else if d := ch.disputes[len(ch.disputes)-1]; want {
-		s.renderDispute(a, w, d, sub)
-	} else {
-		w.Text(d.id)
-	}
 	w.B("disputed", ch.disputed)
 	w.Key("failure_balance_transaction")
 	s.refTxn(a, w, ch.failureTxn, x, "failure_balance_transaction")
@@ -193,7 +184,6 @@ func (s *Stripe) renderCharge(a *account, w *core.JSON, ch *charge, x expand) {
 	w.B("livemode", false)
 	w.Map("metadata", ch.metadata)
 	w.SN("on_behalf_of", ch.onBehalfOf)
-	w.N("order")
 	ch.renderOutcome(w)
 	w.B("paid", ch.paid)
 	w.Key("payment_intent")

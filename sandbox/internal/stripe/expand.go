@@ -17,7 +17,7 @@ var expandable = map[string]map[string]string{
 		"last_payment_error.payment_method": "payment_method"},
 	"charge": {"customer": "customer", "payment_intent": "payment_intent", "balance_transaction": "balance_transaction", "refunds": "list:refund",
 		"transfer": "transfer", "application_fee": "application_fee", "on_behalf_of": "account", "invoice": "invoice", "review": "review",
-		"application": "application", "failure_balance_transaction": "balance_transaction", "source_transfer": "transfer", "transfer_data.destination": "account", "dispute": "dispute"},
+		"application": "application", "failure_balance_transaction": "balance_transaction", "source_transfer": "transfer", "transfer_data.destination": "account"},
 	"refund": {"charge": "charge", "payment_intent": "payment_intent", "balance_transaction": "balance_transaction", "transfer_reversal": "transfer_reversal",
 		"failure_balance_transaction": "balance_transaction", "source_transfer_reversal": "transfer_reversal"},
 	"customer":       {"default_source": "source", "invoice_settings.default_payment_method": "payment_method", "sources": "list:source", "subscriptions": "list:subscription", "tax": "tax", "tax_ids": "list:tax_id", "test_clock": "test_clock", "cash_balance": "cash_balance"},

@@ -67,7 +67,10 @@ func (s *Stripe) serveAPI(w http.ResponseWriter, r *http.Request) {
 	s.Timers.RunDue()
 	line := core.Request{Time: s.Clock.Now(), Provider: "stripe", Method: r.Method, Path: r.URL.Path,
 		ID: "req_" + s.IDs.Text("stripe requests", 14), IdempotencyKey: r.Header.Get("Idempotency-Key"), Account: r.Header.Get("Stripe-Account")}
-	defer func() { s.Requests.Add(line) }()
+	defer func() {
+		s.Requests.Add(line)
+		s.Log.Debug("request", "id", line.ID, "method", line.Method, "path", line.Path, "status", line.Status, "replayed", line.Replayed, "fault", line.Fault)
+	}()
 
 	fault, faulty := s.Faults.Take("stripe", r.Method, r.URL.Path, func(k core.Kind) bool { return k != core.Decline })
 	if faulty {

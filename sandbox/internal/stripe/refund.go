@@ -264,11 +264,11 @@ func (s *Stripe) renderRefund(a *account, w *core.JSON, r *refund, x expand) {
 		w.Close()
 		w.S("type", "card")
 		w.Close()
-	} else {
+	} else if t := r.charge.method.typ; t == "alipay" || t == "grabpay" || t == "wechat_pay" { // the others have no details
 		w.Object("destination_details")
-		w.Object(r.charge.method.typ)
+		w.Object(t)
 		w.Close()
-		w.S("type", r.charge.method.typ)
+		w.S("type", t)
 		w.Close()
 	}
 	if r.failureTxn != nil {
