@@ -77,27 +77,40 @@ func (p *Provider) Authorize(ctx context.Context, r payment.AuthorizeRequest) (p
 	if p.d.kind == Alipay {
 		return p.issue(ctx, &r)
 	}
-	return p.call(ctx, payment.OpAuthorize, &r.Call, p.authorizePrint(&r), func(f Fault, now time.Time) answer {
-		switch p.d.kind {
-		case Stripe:
-			if r.Step == "create" {
-				return p.create(&r, f, now)
-			}
-			return p.confirm(&r, f, now)
-		case PayPal:
-			if r.Step == "create" {
-				return p.createOrder(&r, f, now)
-			}
-			return p.complete(&r, f, now)
-		case WeChatPay:
-			return p.prepay(&r, f, now)
-		case Adyen:
-			if r.Step == "details" {
-				return deny("details_missing") // the browser's values come by Resume
-			}
+	print := p.authorizePrint(&r)
+	k, f, now, err := p.enter(ctx, payment.OpAuthorize, &r.Call, print)
+	if err != nil {
+		return payment.Result{}, err
+	}
+	if f.kind == faultLate {
+		kept := r // only here does the request outlive the call
+		return p.postpone(k, r.Step, print, f, now, func(f Fault, now time.Time) answer { return p.authorize(k, &kept, f, now) })
+	}
+	a := p.once(k, r.Step, print, f, now, func(f Fault, now time.Time) answer { return p.authorize(k, &r, f, now) })
+	return p.leave(ctx, r.Step, a, f, now)
+}
+
+// authorize is the work of a step of the flow. p.mu is held.
+func (p *Provider) authorize(k *saved, r *payment.AuthorizeRequest, f Fault, now time.Time) answer {
+	switch p.d.kind {
+	case Stripe:
+		if r.Step == "create" {
+			return p.create(r, f, now)
 		}
-		return p.charge(p.newObject(&r, phaseNew, now), &r, f, now)
-	})
+		return p.confirm(r, f, now)
+	case PayPal:
+		if r.Step == "create" {
+			return p.createOrder(r, f, now)
+		}
+		return p.complete(r, f, now)
+	case WeChatPay:
+		return p.prepay(k, r, f, now)
+	case Adyen:
+		if r.Step == "details" {
+			return deny("details_missing") // the browser's values come by Resume
+		}
+	}
+	return p.charge(p.newObject(r, phaseNew, now), r, f, now)
 }
 
 // checkAuthorize refuses what cannot be sent.
@@ -226,7 +239,7 @@ func (p *Provider) create(r *payment.AuthorizeRequest, f Fault, now time.Time) a
 
 // confirm charges a Stripe-like intent.
 func (p *Provider) confirm(r *payment.AuthorizeRequest, f Fault, now time.Time) answer {
-	o := p.objects[r.Ref]
+	o := p.object(r.Ref)
 	switch {
 	case o == nil:
 		return deny("resource_missing")
@@ -251,7 +264,7 @@ func (p *Provider) createOrder(r *payment.AuthorizeRequest, f Fault, now time.Ti
 
 // complete authorizes or captures an order that the payer approved.
 func (p *Provider) complete(r *payment.AuthorizeRequest, f Fault, now time.Time) answer {
-	o := p.objects[r.Ref]
+	o := p.object(r.Ref)
 	if o == nil {
 		return deny("RESOURCE_NOT_FOUND")
 	}
@@ -272,10 +285,10 @@ func (p *Provider) complete(r *payment.AuthorizeRequest, f Fault, now time.Time)
 }
 
 // prepay makes a WeChat-like order under our number.
-func (p *Provider) prepay(r *payment.AuthorizeRequest, f Fault, now time.Time) answer {
-	if s, ok := p.keys[r.Key]; ok && s.answer.obj != nil {
+func (p *Provider) prepay(k *saved, r *payment.AuthorizeRequest, f Fault, now time.Time) answer {
+	if k.known && k.answer.obj != nil {
 		// The number is older than a code lives.
-		if o := s.answer.obj; o.phase == phasePaid {
+		if o := k.answer.obj; o.phase == phasePaid {
 			return conflict("ORDERPAID")
 		}
 		return conflict("OUT_TRADE_NO_USED")
@@ -317,32 +330,32 @@ func (p *Provider) issue(ctx context.Context, r *payment.AuthorizeRequest) (paym
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	switch f := p.fault(string(payment.OpAuthorize), r.Step, r.Key, p.calls[r.Key]); f.kind {
+	k := p.key(r.Key)
+	switch f := p.fault(string(payment.OpAuthorize), r.Step, r.Key, k.calls); f.kind {
 	case faultNotSent:
 		return payment.Result{}, p.fail(r.Step, payment.KindNotSent, f.code, "", nil)
 	case faultPanic:
 		panic("fake: scripted panic in step " + r.Step)
 	}
-	p.calls[r.Key]++
+	k.calls++
 	print := p.authorizePrint(r)
 	if p.o.Record {
 		p.requests = append(p.requests, Request{Step: r.Step, Key: r.Key, Operation: r.Operation, Print: print, At: now})
 	}
 	// The same request makes the same URL, as often as it is made.
-	s, ok := p.keys[r.Key]
-	if !ok {
+	if !k.known {
 		o := p.newObject(r, phaseIssued, now)
 		o.out = true
-		s = saved{print: print, at: now, answer: answer{status: payment.ResultActionRequired, obj: o}}
-		p.keys[r.Key] = s
-	} else if s.print != print {
+		k.known, k.print, k.at, k.answer = true, print, now, answer{status: payment.ResultActionRequired, obj: o}
+	} else if k.print != print {
 		return payment.Result{}, p.fail(r.Step, payment.KindNotSent, "key_reused", "another URL was signed with this key", nil)
 	}
-	res, err := p.render(r.Step, s.answer, now)
-	if err == nil {
-		res.Ref, res.At, res.Payable = "", time.Time{}, false // the provider knows nothing yet
+	var res payment.Result
+	if err := p.render(r.Step, &res, &k.answer, now); err != nil {
+		return payment.Result{}, err
 	}
-	return res, err
+	res.Ref, res.At, res.Payable = "", time.Time{}, false // the provider knows nothing yet
+	return res, nil
 }
 
 // Resume sends on what the payer's browser brought back; see
@@ -353,7 +366,7 @@ func (p *Provider) Resume(ctx context.Context, r payment.ResumeRequest) (payment
 	}
 	print := maphash.Comparable(p.hash, [4]string{"resume", r.Operation, r.Ref, r.Values.Encode()})
 	return p.call(ctx, payment.OpAuthorize, &r.Call, print, func(f Fault, now time.Time) answer {
-		o := p.objects[r.Ref]
+		o := p.object(r.Ref)
 		result, known := strings.CutPrefix(r.Values.Get("redirectResult"), r.Ref+".")
 		switch {
 		case o == nil || !known:

@@ -3,6 +3,7 @@ package fake
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tender-go/payment"
@@ -46,7 +47,37 @@ type object struct {
 	captured, released, refunded int64
 	parts                        []*part
 	prev                         *object // an older attempt of the same operation
-	moves                        []Movement
+	moves                        []move
+	first                        [1]move // where moves begins
+}
+
+// move is a Movement as an attempt keeps it.
+type move struct {
+	kind    MovementKind
+	by      Actor
+	minor   int64
+	at      time.Time
+	part    *part
+	dispute *dispute
+	key     string
+}
+
+// movements spells an attempt's moves out.
+func (o *object) movements() []Movement {
+	all := make([]Movement, len(o.moves))
+	for i, v := range o.moves {
+		m := Movement{Kind: v.kind, By: v.by, Amount: o.of(v.minor), At: v.at, Object: o.ref, Payment: o.payment, Key: v.key}
+		switch {
+		case v.dispute != nil:
+			m.Ref = v.dispute.fact.Ref
+		case v.part != nil:
+			m.Ref, m.Operation, m.Key = v.part.ref, v.part.op, v.part.key
+		case v.by == ByShop || v.by == ByPayer:
+			m.Operation = o.op
+		}
+		all[i] = m
+	}
+	return all
 }
 
 // held is what is left of an authorization.
@@ -191,7 +222,7 @@ func (p *Provider) Truth(id string) Truth {
 	var t Truth
 	for _, o := range p.order {
 		whole := o.ref == id || o.op == id || o.payment == id
-		for _, m := range o.moves {
+		for _, m := range o.movements() {
 			if whole || m.Operation == id || m.Ref == id {
 				t.Movements = append(t.Movements, m)
 			}
@@ -213,7 +244,7 @@ func (p *Provider) Movements() []Movement {
 	p.settle(p.now())
 	var all []Movement
 	for _, o := range p.order {
-		all = append(all, o.moves...)
+		all = append(all, o.movements()...)
 	}
 	return append(all, p.loose...)
 }
@@ -239,36 +270,64 @@ func (p *Provider) Collected() map[money.Currency]money.Amount {
 func (p *Provider) Calls(key string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.calls[key]
+	if k := p.keys[key]; k != nil {
+		return k.calls
+	}
+	return 0
 }
 
 // move books a movement of an attempt. p.mu is held.
 func (p *Provider) move(o *object, t *part, kind MovementKind, by Actor, amount money.Amount, now time.Time) {
-	m := Movement{Kind: kind, By: by, Amount: amount, At: now, Object: o.ref, Payment: o.payment}
-	switch {
-	case t != nil:
-		m.Ref, m.Operation, m.Key = t.ref, t.op, t.key
-	case by == ByShop || by == ByPayer:
-		m.Operation, m.Key = o.op, o.key
+	v := move{kind: kind, by: by, minor: amount.Minor(), at: now, part: t}
+	if t == nil && (by == ByShop || by == ByPayer) {
+		v.key = o.key
 	}
-	o.moves = append(o.moves, m)
+	o.moves = append(o.moves, v)
 }
 
 // newObject opens an attempt for an authorize request. p.mu is held.
 func (p *Provider) newObject(r *payment.AuthorizeRequest, ph phase, now time.Time) *object {
-	o := &object{
-		ref: p.id(p.d.prefix), op: r.Operation, payment: r.Payment, key: r.Key,
-		method: r.Method.Method, amount: r.Amount, sale: r.Capture, phase: ph,
-		created: now, until: r.Until, by: ByShop,
+	if len(p.slab) == 0 {
+		p.slab = make([]object, 32)
 	}
+	o := &p.slab[0]
+	p.slab = p.slab[1:]
+	var ref [24]byte
+	p.order = append(p.order, o)
+	o.ref = string(strconv.AppendUint(append(ref[:0], p.d.prefix...), uint64(len(p.order)), 36))
+	o.op, o.payment, o.key = r.Operation, r.Payment, r.Key
+	o.method, o.amount, o.sale, o.phase = r.Method.Method, r.Amount, r.Capture, ph
+	o.created, o.until, o.by = now, r.Until, ByShop
+	o.moves = o.first[:0]
 	if r.Save {
 		o.token = "saved_" + o.ref
 	}
-	p.order = append(p.order, o)
-	p.objects[o.ref] = o
-	o.prev = p.byOp[o.op]
-	p.byOp[o.op] = o
 	return o
+}
+
+// ofOperation returns the newest attempt of our operation, or nil. The index is
+// filled when it is asked, which keeps it off the way of an authorize. p.mu is
+// held.
+func (p *Provider) ofOperation(op string) *object {
+	for _, o := range p.order[p.indexed:] {
+		o.prev = p.byOp[o.op]
+		p.byOp[o.op] = o
+	}
+	p.indexed = len(p.order)
+	return p.byOp[op]
+}
+
+// object returns the attempt with that reference, or nil. p.mu is held.
+func (p *Provider) object(ref string) *object {
+	number, ok := strings.CutPrefix(ref, p.d.prefix)
+	if !ok {
+		return nil
+	}
+	n, err := strconv.ParseUint(number, 36, 64)
+	if err != nil || n == 0 || n > uint64(len(p.order)) || p.order[n-1].ref != ref {
+		return nil
+	}
+	return p.order[n-1]
 }
 
 // newPart adds something done to an attempt, o may be nil. p.mu is held.

@@ -66,8 +66,7 @@ func (p *Provider) endDispute(ref string, s payment.DisputeStatus) error {
 
 // moveDispute books the money of a dispute. p.mu is held.
 func (p *Provider) moveDispute(d *dispute, kind MovementKind, now time.Time) {
-	d.obj.moves = append(d.obj.moves, Movement{Kind: kind, By: ByBank, Amount: d.fact.Amount, At: now,
-		Object: d.obj.ref, Ref: d.fact.Ref, Payment: d.obj.payment})
+	d.obj.moves = append(d.obj.moves, move{kind: kind, by: ByBank, minor: d.fact.Amount.Minor(), at: now, dispute: d})
 }
 
 // tellDispute notifies where a dispute stands. p.mu is held.

@@ -39,7 +39,9 @@ func (p *Provider) read(ctx context.Context, c *payment.Call, do func(now time.T
 		p.mu.Unlock()
 		return payment.Result{}, p.before(c.Step, f)
 	}
-	r, err := p.render(c.Step, do(now), now)
+	var r payment.Result
+	a := do(now)
+	err := p.render(c.Step, &r, &a, now)
 	p.mu.Unlock()
 	p.push()
 	if f.kind == faultSlow && p.o.Wait != nil {
@@ -92,10 +94,10 @@ func (p *Provider) lags(made, now time.Time) bool {
 // find returns an attempt by the provider's reference, our operation, or a
 // payment (its newest attempt). p.mu is held.
 func (p *Provider) find(id string) *object {
-	if o := p.objects[id]; o != nil {
+	if o := p.object(id); o != nil {
 		return o
 	}
-	if o := p.byOp[id]; o != nil {
+	if o := p.ofOperation(id); o != nil {
 		return p.best(o)
 	}
 	for i := len(p.order) - 1; i >= 0; i-- {
@@ -120,18 +122,15 @@ func (p *Provider) best(newest *object) *object {
 // attempt finds what a look-up or fence is about. p.mu is held.
 func (p *Provider) attempt(refs []string, op, key string, now time.Time) (o *object, byID bool) {
 	for _, ref := range refs {
-		if o := p.objects[ref]; o != nil {
+		if o := p.object(ref); o != nil {
 			return o, true
 		}
 	}
 	if !p.d.byReference {
 		return nil, false
 	}
-	if s, ok := p.keys[key]; ok && key != "" && s.answer.obj != nil {
-		o = s.answer.obj
-	}
-	if o == nil {
-		if o = p.byOp[op]; o != nil {
+	if o = p.made(key); o == nil {
+		if o = p.ofOperation(op); o != nil {
 			o = p.best(o)
 		}
 	}
@@ -183,7 +182,7 @@ func (p *Provider) strangers(o *object) []payment.Event {
 
 // lookupSum tells whether a capture happened where only the sum is known.
 func (p *Provider) lookupSum(r *payment.LookupRequest, now time.Time) answer {
-	o := p.objects[r.Ref]
+	o := p.object(r.Ref)
 	if o == nil {
 		return absent
 	}
@@ -196,7 +195,7 @@ func (p *Provider) lookupSum(r *payment.LookupRequest, now time.Time) answer {
 }
 
 func (p *Provider) lookupVoid(r *payment.LookupRequest, now time.Time) answer {
-	o := p.objects[r.Ref]
+	o := p.object(r.Ref)
 	if o == nil {
 		return absent
 	}
@@ -228,14 +227,12 @@ func (p *Provider) Fence(ctx context.Context, r payment.FenceRequest) (payment.R
 		if p.d.kind == Adyen {
 			return p.technicalCancel(&r, now)
 		}
-		o := p.objects[r.Ref]
+		o := p.object(r.Ref)
 		if o == nil {
-			if s, ok := p.keys[r.TargetKey]; ok && r.TargetKey != "" {
-				o = s.answer.obj
-			}
+			o = p.made(r.TargetKey)
 		}
 		if o == nil && p.d.byReference && r.TargetKey == "" {
-			o = p.byOp[r.Operation]
+			o = p.ofOperation(r.Operation)
 		}
 		if o == nil {
 			// Nothing was ever handed out for the payer to pay.
@@ -281,12 +278,12 @@ func (p *Provider) fenceNow(o *object, f Fault, now time.Time) answer {
 func (p *Provider) technicalCancel(r *payment.FenceRequest, now time.Time) answer {
 	ref, op, target, key := r.Ref, r.Operation, r.TargetKey, r.Key
 	p.later(now.Add(p.o.AsyncDelay), func(now time.Time) {
-		o := p.objects[ref]
-		if s, ok := p.keys[target]; o == nil && ok {
-			o = s.answer.obj
+		o := p.object(ref)
+		if o == nil {
+			o = p.made(target)
 		}
 		if o == nil {
-			o = p.byOp[op]
+			o = p.ofOperation(op)
 		}
 		if o != nil {
 			p.refresh(o, now)

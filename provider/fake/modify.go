@@ -29,6 +29,15 @@ func (p *Provider) checkAmount(step string, a money.Amount) error {
 	return nil
 }
 
+// named refuses a modification that names no attempt: an empty id reaches a
+// real provider's list of all objects.
+func (p *Provider) named(c *payment.Call) error {
+	if c.Ref == "" && (!p.d.numbers || !safe(c.Data["number"], 64)) {
+		return p.fail(c.Step, payment.KindNotSent, "invalid_id", "Ref is empty: there is nothing to act on", errHostile)
+	}
+	return nil
+}
+
 // partAnswer says where a part stands, and goes on saying so at replays where
 // the provider shows things as they are.
 func (p *Provider) partAnswer(t *part) answer {
@@ -62,8 +71,11 @@ func (p *Provider) Capture(ctx context.Context, r payment.CaptureRequest) (payme
 	if err := p.checkAmount(r.Step, r.Amount); err != nil {
 		return payment.Result{}, err
 	}
+	if err := p.named(&r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	return p.call(ctx, payment.OpCapture, &r.Call, p.modifyPrint(payment.OpCapture, &r.Call, r.Amount, "", r.Final), func(f Fault, now time.Time) answer {
-		o := p.objects[r.Ref]
+		o := p.object(r.Ref)
 		if o == nil {
 			return deny("resource_missing")
 		}
@@ -122,8 +134,11 @@ func (p *Provider) Void(ctx context.Context, r payment.VoidRequest) (payment.Res
 	if p.d.method.Void.IsZero() {
 		return p.unsupported(r.Step)
 	}
+	if err := p.named(&r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	return p.call(ctx, payment.OpVoid, &r.Call, p.modifyPrint(payment.OpVoid, &r.Call, r.Amount, "", false), func(f Fault, now time.Time) answer {
-		o := p.objects[r.Ref]
+		o := p.object(r.Ref)
 		if o == nil {
 			return deny("resource_missing")
 		}
@@ -168,6 +183,9 @@ func (p *Provider) Refund(ctx context.Context, r payment.RefundRequest) (payment
 		return p.unsupported(r.Step)
 	}
 	if err := p.checkAmount(r.Step, r.Amount); err != nil {
+		return payment.Result{}, err
+	}
+	if err := p.named(&r.Call); err != nil {
 		return payment.Result{}, err
 	}
 	if r.CaptureRef != "" && !safe(r.CaptureRef, 255) {
@@ -225,7 +243,11 @@ func (p *Provider) Refund(ctx context.Context, r payment.RefundRequest) (payment
 // provider wants one named. p.mu is held.
 func (p *Provider) refundable(r *payment.RefundRequest) (*object, *part) {
 	if !p.d.method.RefundsCapture {
-		return p.objects[r.Ref], nil
+		o := p.object(r.Ref)
+		if o == nil && p.d.numbers {
+			o = p.made(r.Data["number"])
+		}
+		return o, nil
 	}
 	// A sale's capture is in its data; a capture of ours is named.
 	for _, ref := range []string{r.CaptureRef, r.Data["capture"]} {
@@ -305,7 +327,7 @@ func (p *Provider) balance(c money.Currency) int64 {
 		}
 	}
 	for _, o := range p.order {
-		for _, m := range o.moves {
+		for _, m := range o.movements() {
 			add(m)
 		}
 	}
