@@ -230,7 +230,7 @@ func (e *apiError) decline() (payment.Decline, bool) {
 		if byCode, known := documented(e.Code); known && (!ok || byCode.Reason != payment.ReasonDeclined) {
 			d, ok = byCode, true
 			if e.DeclineCode != "" {
-				d.Code = e.DeclineCode
+				d.Code = httpx.Scrub(e.DeclineCode)
 			}
 		}
 	}

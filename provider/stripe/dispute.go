@@ -233,7 +233,7 @@ func (p *Provider) disputed(d *dispute, ref, step string) (payment.Result, error
 func disputeEvent(d *dispute) (payment.Event, bool) {
 	status, ok := disputeStatus[d.Status]
 	a, err := amountOf(d.Amount, d.Currency)
-	if !ok || err != nil || d.ID == "" {
+	if !ok || err != nil || ident(d.ID) == "" {
 		return payment.Event{}, false
 	}
 	fact := &payment.DisputeFact{Ref: d.ID, Status: status, Reason: word(d.Reason, 64), Amount: a,
@@ -249,7 +249,7 @@ func disputeEvent(d *dispute) (payment.Event, bool) {
 			fact.Fee = f
 		}
 	}
-	return payment.Event{Kind: payment.OpDispute, Ref: d.ID, Refs: refs(d.Charge.ID), Parent: d.PaymentIntent.ID,
+	return payment.Event{Kind: payment.OpDispute, Ref: d.ID, Refs: refs(d.Charge.ID), Parent: ident(d.PaymentIntent.ID),
 		Amount: a, Dispute: fact, At: unix(d.Created)}, true
 }
 

@@ -29,7 +29,7 @@ type view struct {
 // booked on an answer that names another object or currency.
 func (in *intent) check(ref string, asked money.Amount) string {
 	switch {
-	case !strings.HasPrefix(in.ID, "pi_"):
+	case checkRef(in.ID, "pi_") != "":
 		return "the answer names no PaymentIntent"
 	case ref != "" && in.ID != ref:
 		return "the answer names another PaymentIntent than the one asked about"
@@ -61,7 +61,7 @@ func (p *Provider) result(in *intent, v view) (payment.Result, error) {
 	if err != nil {
 		return payment.Result{}, p.unreadable(v.step, "an amount of the answer is not one of its currency")
 	}
-	r := payment.Result{Ref: in.ID, ProviderCustomer: in.Customer.ID, Data: map[string]string{}, At: unix(in.Created)}
+	r := payment.Result{Ref: in.ID, ProviderCustomer: ident(in.Customer.ID), Data: map[string]string{}, At: unix(in.Created)}
 	in.describe(&r)
 	switch in.Status {
 	case "requires_payment_method":
@@ -137,12 +137,11 @@ func (p *Provider) captured(in *intent, received money.Amount, r *payment.Result
 
 // describe adds what the charge says of card, authentication, fee and life.
 func (in *intent) describe(r *payment.Result) {
-	r.Refs = refs(in.LatestCharge.ID)
-	if in.LatestCharge.ID != "" {
-		r.Data[dataCharge] = in.LatestCharge.ID
+	if id := ident(in.LatestCharge.ID); id != "" {
+		r.Refs, r.Data[dataCharge] = refs(id), id
 	}
 	// A refund takes back what was given on.
-	if in.TransferData != nil && in.TransferData.Destination.ID != "" {
+	if in.TransferData != nil && ident(in.TransferData.Destination.ID) != "" {
 		r.Data[dataDestination] = in.TransferData.Destination.ID
 	}
 	if in.ApplicationFee > 0 {
@@ -240,10 +239,13 @@ func brand(b string) payment.Method {
 	return ""
 }
 
+// ident returns an id, or "" for what is none: ids are stored in clear.
+func ident(id string) string { return word(id, 255) }
+
 func refs(ids ...string) []string {
 	var out []string
 	for _, id := range ids {
-		if id != "" {
+		if id = ident(id); id != "" {
 			out = append(out, id)
 		}
 	}

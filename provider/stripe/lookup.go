@@ -323,11 +323,11 @@ func (p *Provider) refundsOf(ctx context.Context, r payment.LookupRequest, ref s
 func refundEvent(re *refund, parent string) (payment.Event, bool) {
 	a, err := amountOf(re.Amount, re.Currency)
 	status, decline := refundStatus(re)
-	if err != nil || status == "" || re.ID == "" {
+	if err != nil || status == "" || ident(re.ID) == "" {
 		return payment.Event{}, false
 	}
 	return payment.Event{
 		Kind: payment.OpRefund, Status: status, Decline: decline, Ref: re.ID, Refs: refs(re.Charge.ID), Parent: parent, Amount: a,
-		OperationID: re.Metadata[metaOperation], StepKey: re.Metadata[metaStep], At: unix(re.Created),
+		OperationID: ident(re.Metadata[metaOperation]), StepKey: ident(re.Metadata[metaStep]), At: unix(re.Created),
 	}, true
 }

@@ -2,7 +2,6 @@ package stripe
 
 import (
 	"context"
-	"strings"
 
 	stripego "github.com/stripe/stripe-go/v76"
 
@@ -265,7 +264,7 @@ func (p *Provider) Refund(ctx context.Context, r payment.RefundRequest) (payment
 
 // refunded says what a refund means.
 func (p *Provider) refunded(re *refund, step string, asked money.Amount) (payment.Result, error) {
-	if !strings.HasPrefix(re.ID, "re_") && !strings.HasPrefix(re.ID, "pyr_") {
+	if checkRef(re.ID, "re_") != "" && checkRef(re.ID, "pyr_") != "" {
 		return payment.Result{}, p.unreadable(step, "the answer names no refund")
 	}
 	a, err := amountOf(re.Amount, re.Currency)

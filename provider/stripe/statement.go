@@ -54,7 +54,7 @@ func ceil(t time.Time) int64 {
 // line reads a balance transaction. In Stripe's own books net = amount - fee.
 func (p *Provider) line(b *balanceTransaction) (payment.StatementLine, error) {
 	gross, err := amountOf(b.Amount, b.Currency)
-	if err != nil || b.ID == "" {
+	if err != nil || ident(b.ID) == "" {
 		return payment.StatementLine{}, p.unreadable(stepStatement, "a line has no id or an amount that is not one of its currency")
 	}
 	fee, ferr := amountOf(b.Fee, b.Currency)
@@ -66,11 +66,11 @@ func (p *Provider) line(b *balanceTransaction) (payment.StatementLine, error) {
 		return payment.StatementLine{}, p.unreadable(stepStatement, "line "+word(b.ID, 64)+" does not add up")
 	}
 	l := payment.StatementLine{ID: b.ID, Kind: lineKind[b.ReportingCategory], RawKind: firstOf(b.ReportingCategory, b.Type),
-		Ref: b.Source.ID, Gross: gross, Fee: fee, Net: net, At: unix(b.Created), AvailableAt: unix(b.AvailableOn)}
+		Ref: ident(b.Source.ID), Gross: gross, Fee: fee, Net: net, At: unix(b.Created), AvailableAt: unix(b.AvailableOn)}
 	if s := b.Source.Object; s != nil {
-		l.Operation = s.V.Metadata[metaOperation]
+		l.Operation = ident(s.V.Metadata[metaOperation])
 		if s.V.PaymentIntent.ID != "" && l.Kind == "charge" {
-			l.Ref = s.V.PaymentIntent.ID
+			l.Ref = ident(s.V.PaymentIntent.ID)
 		}
 	}
 	if l.Kind == "payout" {

@@ -76,7 +76,7 @@ func (p *Provider) chargeOf(ctx context.Context, r payment.TransferRequest) (str
 
 func (p *Provider) transferred(tr *transfer, step string) (payment.Result, error) {
 	a, err := amountOf(tr.Amount, tr.Currency)
-	if err != nil || !strings.HasPrefix(tr.ID, "tr_") {
+	if err != nil || checkRef(tr.ID, "tr_") != "" {
 		return payment.Result{}, p.unreadable(step, "the answer names no transfer")
 	}
 	r := payment.Result{Status: payment.ResultApproved, Ref: tr.ID, Amount: a, At: unix(tr.Created)}

@@ -87,10 +87,10 @@ func expandSetup() *stripego.SetupIntentParams {
 
 // setUp says what a SetupIntent means.
 func (p *Provider) setUp(si *setupIntent, step string) (payment.Result, error) {
-	if !strings.HasPrefix(si.ID, "seti_") {
+	if checkRef(si.ID, "seti_") != "" {
 		return payment.Result{}, p.unreadable(step, "the answer names no SetupIntent")
 	}
-	r := payment.Result{Ref: si.ID, ProviderCustomer: si.Customer.ID, At: unix(si.Created)}
+	r := payment.Result{Ref: si.ID, ProviderCustomer: ident(si.Customer.ID), At: unix(si.Created)}
 	if m := si.PaymentMethod.Object; m != nil {
 		r.Card = m.V.info()
 	}

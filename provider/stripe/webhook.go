@@ -39,7 +39,7 @@ func (p *Provider) ParseWebhook(_ context.Context, w payment.Webhook) (payment.N
 		return payment.Notification{}, err
 	}
 	var n notification
-	if json.Unmarshal(w.Body, &n) != nil || n.Object != "event" || !strings.HasPrefix(n.ID, "evt_") || len(n.ID) > 255 || n.Type == "" {
+	if json.Unmarshal(w.Body, &n) != nil || n.Object != "event" || !strings.HasPrefix(n.ID, "evt_") || ident(n.ID) == "" || n.Type == "" {
 		return payment.Notification{}, malformed("it is no event of Stripe's API")
 	}
 	switch {
@@ -97,11 +97,11 @@ func (p *Provider) read(n notification) ([]payment.Event, error) {
 		return p.intentEvents(in)
 	case "charge.expired":
 		ch, err := object[charge](n, "charge")
-		if err != nil || ch.PaymentIntent.ID == "" {
+		if err != nil || ident(ch.PaymentIntent.ID) == "" {
 			return nil, err
 		}
 		return []payment.Event{{Kind: payment.OpAuthorize, Status: payment.ResultExpired, Ref: ch.PaymentIntent.ID, Refs: refs(ch.ID),
-			OperationID: ch.Metadata[metaOperation]}}, nil
+			OperationID: ident(ch.Metadata[metaOperation])}}, nil
 	case "refund.created", "refund.updated", "refund.failed", "charge.refund.updated":
 		re, err := object[refund](n, "refund")
 		if err != nil {
@@ -157,7 +157,7 @@ func (p *Provider) intentEvents(in *intent) ([]payment.Event, error) {
 		return nil, nil
 	}
 	facts := append([]payment.Event{event(r)}, r.Events...)
-	facts[0].OperationID = in.Metadata[metaOperation]
+	facts[0].OperationID = ident(in.Metadata[metaOperation])
 	return facts, nil
 }
 
@@ -183,7 +183,7 @@ func (p *Provider) setupEvents(si *setupIntent) ([]payment.Event, error) {
 		return nil, malformed("its SetupIntent cannot be read")
 	}
 	e := event(r)
-	e.Kind, e.OperationID, e.StepKey = payment.OpSave, si.Metadata[metaOperation], si.Metadata[metaStep]
+	e.Kind, e.OperationID, e.StepKey = payment.OpSave, ident(si.Metadata[metaOperation]), ident(si.Metadata[metaStep])
 	return []payment.Event{e}, nil
 }
 
@@ -193,7 +193,7 @@ func (p *Provider) transferEvents(tr *transfer) ([]payment.Event, error) {
 		return nil, malformed("its transfer cannot be read")
 	}
 	e := event(r)
-	e.Kind, e.OperationID, e.StepKey = payment.OpTransfer, tr.Metadata[metaOperation], tr.Metadata[metaStep]
+	e.Kind, e.OperationID, e.StepKey = payment.OpTransfer, ident(tr.Metadata[metaOperation]), ident(tr.Metadata[metaStep])
 	return []payment.Event{e}, nil
 }
 
