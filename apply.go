@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tender-go/payment/money"
@@ -173,10 +174,22 @@ func (u *unit) park(e *Event, o *Operation, why, missing string) {
 }
 
 func (u *unit) parkFor(operation, why, missing string) {
-	if u.p.Parked != nil && u.p.Parked.Operation == operation && u.p.Parked.Why == why {
-		return
+	if k := u.p.Parked; k != nil {
+		if strings.Contains(k.Why, why) {
+			return
+		}
+		// One more cause: neither is lost, and a person clears both.
+		both := &Parked{Since: k.Since, Operation: k.Operation, Why: k.Why + "; " + why, Missing: k.Missing}
+		if k.Operation != operation {
+			both.Operation = ""
+		}
+		if !strings.Contains(k.Missing, missing) {
+			both.Missing += "; " + missing
+		}
+		u.p.Parked = both
+	} else {
+		u.p.Parked = &Parked{Since: u.now, Operation: operation, Why: why, Missing: missing}
 	}
-	u.p.Parked = &Parked{Since: u.now, Operation: operation, Why: why, Missing: missing}
 	u.note(EventParked, SourceEngine, operation, why)
 }
 
@@ -345,7 +358,9 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 		o.Payable = true
 		o.PayableUntil = e.ExpiresAt
 		u.uncharge(o)
-		err = u.refreshAction(e, o)
+		if err = u.refreshAction(e, o); err == nil && (o.Superseded || u.p.Canceled || u.p.Expired || u.p.paying() != nil) {
+			u.supersede(o, lease) // nobody wants it any more: close it at once
+		}
 	case to == StatePending:
 		o.Payable = false
 		err = u.setAction(o, nil)
@@ -354,6 +369,9 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 		o.Payable = o.Kind == OpAuthorize && to == StateDeclined && e.Payable
 		err = u.setAction(o, nil)
 		u.ended(o)
+		if o.Kind != OpAuthorize && o.Origin == OriginEngine {
+			u.parkFor(o.ID, fmt.Sprintf("the %s of %s, which nobody asked for by hand, was refused", o.Kind, o.Amount), "carry it out by hand, or ask again")
+		}
 	}
 	if s != nil {
 		u.schedule(o, s)
@@ -550,10 +568,16 @@ func (u *unit) supersede(o *Operation, lease bool) {
 			o.State = StateCanceled
 			u.ended(o)
 		}
-	case (open || o.State == StateUnknown || o.State == StatePending) && !caps.FenceStep.IsZero():
+	case (open || o.State == StateUnknown || o.State == StatePending) && !caps.FenceStep.IsZero() && o.fencible():
 		u.planFence(o, caps.FenceStep, lease)
 	}
 	u.touch(o)
+}
+
+// fencible reports whether the provider can be told what to close.
+func (o *Operation) fencible() bool {
+	s := o.current()
+	return o.Ref != "" || (s != nil && s.Recovery.FenceByReference)
 }
 
 // neverSent reports whether no step of the operation was ever sent.

@@ -3,8 +3,6 @@ package payment
 import (
 	"context"
 	"errors"
-	"fmt"
-	"runtime/debug"
 
 	"github.com/tender-go/payment/internal/httpx"
 )
@@ -70,14 +68,17 @@ func asCallError(err error, o *Operation, s *Step) error {
 
 // guarded turns a panic of an adapter into an unknown outcome: the request may
 // have left before it.
-func guarded(o *Operation, s *Step, f func() (Result, error)) (res Result, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			res, err = Result{}, &CallError{Kind: KindUnknown, Provider: o.Provider, Step: s.Name, Code: "panic",
-				Message: httpx.Scrub(fmt.Sprint("the adapter panicked: ", v)), Err: fmt.Errorf("panic: %v\n%s", v, debug.Stack())}
-		}
-	}()
-	return f()
+func guarded(o *Operation, s *Step, f func() (Result, error)) (Result, error) {
+	var res Result
+	err := httpx.Guard(func() (err error) {
+		res, err = f()
+		return err
+	})
+	var panicked *httpx.PanicError
+	if errors.As(err, &panicked) {
+		return Result{}, &CallError{Kind: KindUnknown, Provider: o.Provider, Step: s.Name, Code: "panic", Message: "the adapter panicked", Err: err}
+	}
+	return res, err
 }
 
 // dispatch hands the request to the interface that takes it. New has checked

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -38,41 +37,38 @@ type Client struct {
 	leaseFor     time.Duration
 	skew         time.Duration
 
-	printerOnce sync.Mutex
-	printer     *printer
+	printer printer
 
 	running atomic.Bool
 	warned  atomic.Bool
 	made    time.Time
 }
 
-// start checks the store for open operations of instances that are missing.
+// start reads the installation's fingerprint key, and checks the store for open
+// operations of instances that are missing.
 func (c *Client) start() error {
 	c.made = c.now()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
+	var err error
+	if c.printer, err = c.keys.loadPrinter(ctx); err != nil {
+		return fmt.Errorf("payment: read the store: %w", err)
+	}
+	open, err := c.store.Payments(ctx, PaymentQuery{OpenOnly: true, Limit: 1000})
+	if err != nil {
+		return fmt.Errorf("payment: read open payments: %w", err)
+	}
 	missing := map[string]string{}
-	q := PaymentQuery{OpenOnly: true, Limit: 1000}
-	for {
-		page, err := c.store.Payments(ctx, q)
+	for _, sum := range open {
+		p, err := c.store.Payment(ctx, sum.ID)
 		if err != nil {
 			return fmt.Errorf("payment: read open payments: %w", err)
 		}
-		for _, sum := range page {
-			p, err := c.store.Payment(ctx, sum.ID)
-			if err != nil {
-				return fmt.Errorf("payment: read open payments: %w", err)
-			}
-			for _, o := range p.Operations {
-				if o.State.Outstanding() && o.Provider != "" && c.byName[o.Provider] == nil {
-					missing[o.Provider] = p.ID
-				}
+		for _, o := range p.Operations {
+			if o.State.Outstanding() && o.Provider != "" && c.byName[o.Provider] == nil {
+				missing[o.Provider] = p.ID
 			}
 		}
-		if len(page) < q.Limit {
-			break
-		}
-		q.After = Cursor(page[len(page)-1])
 	}
 	var p problems
 	for _, name := range sortedKeys(missing) {
@@ -80,6 +76,9 @@ func (c *Client) start() error {
 	}
 	return p.err()
 }
+
+// startTimeout bounds what New reads.
+const startTimeout = 30 * time.Second
 
 // Cursor returns the cursor that continues a list of payments behind p.
 func Cursor(p *Payment) string {
@@ -134,22 +133,7 @@ var checkBackoff = backoff.Policy{Base: 5 * time.Second, Factor: 3, Max: time.Ho
 func (c *Client) backoff(n int) time.Duration { return checkBackoff.Delay(n, nil) }
 
 // fingerprint is a keyed hash of a request.
-func (c *Client) fingerprint(ctx context.Context, v any) ([]byte, error) {
-	c.printerOnce.Lock()
-	defer c.printerOnce.Unlock()
-	if c.printer == nil {
-		if c.store.Joined(ctx) {
-			// Not in the host's transaction: it may roll back.
-			ctx = context.Background()
-		}
-		p, err := c.keys.loadPrinter(ctx)
-		if err != nil {
-			return nil, err
-		}
-		c.printer = &p
-	}
-	return c.printer.of(v)
-}
+func (c *Client) fingerprint(v any) ([]byte, error) { return c.printer.of(v) }
 
 // Get returns a payment with all its operations, or ErrNotFound.
 func (c *Client) Get(ctx context.Context, id string) (*Payment, error) {

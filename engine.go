@@ -46,7 +46,11 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 			return err
 		}
 		if ev.Source == SourceLookup && !ev.Applied {
-			u.drop(&ev)
+			if u.drop(&ev); u.unchanged() {
+				p.Version--
+				out = p
+				return nil
+			}
 		}
 		if err := u.commit(); err != nil {
 			return err
@@ -86,6 +90,24 @@ func (u *unit) drop(e *Event) {
 			return
 		}
 	}
+}
+
+// unchanged reports whether the unit would write nothing but a new version.
+func (u *unit) unchanged() bool {
+	if len(u.events)+len(u.claims)+len(u.release)+len(u.planned) > 0 {
+		return false
+	}
+	for _, o := range u.p.Operations {
+		if o.Revision == u.p.Version {
+			return false
+		}
+		for _, s := range o.Steps {
+			if s.Revision == u.p.Version {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // leased lists the steps planned in this unit that are leased to the caller.

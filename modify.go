@@ -313,7 +313,7 @@ func (c *Client) modify(ctx context.Context, bad problems, id, verb, key string,
 		return nil, err
 	}
 	kp.Verb, kp.Payment = verb, id
-	print, err := c.fingerprint(ctx, kp)
+	print, err := c.fingerprint(kp)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"slices"
@@ -52,8 +53,8 @@ func (c *Client) Pay(ctx context.Context, r Request) (*Payment, error) {
 	if c.hasHooks(StageBeforeRoute) {
 		// The hooks see a payment that is written: asked between two commits.
 		p, _, err := c.create(ctx, r, nil)
-		if err != nil {
-			return nil, err
+		if err != nil || p.Status != StatusCreated {
+			return p, err
 		}
 		return c.proceedWith(ctx, p.ID, Choice{Key: r.Key}, true)
 	}
@@ -61,11 +62,14 @@ func (c *Client) Pay(ctx context.Context, r Request) (*Payment, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(mine) == 0 && p.Status == StatusCreated {
+	if len(mine) > 0 {
+		return c.finish(c.drive(ctx, p, mine, true))
+	}
+	if p.Status == StatusCreated {
 		// Written by an earlier call that ended before it was sent.
 		return c.proceedWith(ctx, p.ID, Choice{Key: r.Key}, true)
 	}
-	return c.finish(c.drive(ctx, p, mine, true))
+	return p, nil // a repeated request asks nothing of anybody
 }
 
 // finish returns what a verb returns: the payment, and a record in doubt with it.
@@ -98,7 +102,7 @@ type keyPrint struct {
 // request was seen before.
 func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment, []string, error) {
 	w := r.wish()
-	print, err := c.fingerprint(ctx, keyPrint{Verb: "create", Reference: r.Reference, Additional: r.Additional, Customer: r.Customer,
+	print, err := c.fingerprint(keyPrint{Verb: "create", Reference: r.Reference, Additional: r.Additional, Customer: r.Customer,
 		Capture: r.Capture, Amount: r.Amount.String(), Wish: &w, Unattended: r.Unattended})
 	if err != nil {
 		return nil, nil, err
@@ -132,8 +136,10 @@ func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment
 	if err != nil {
 		return nil, nil, err
 	}
+	c.warnIdle()
 	var out *Payment
 	var mine []string
+	var key cipher.AEAD
 	write := func(ctx context.Context, tx Tx) error {
 		q := p.clone()
 		out, mine = nil, nil
@@ -165,7 +171,7 @@ func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment
 		if err := u.commit(); err != nil {
 			return err
 		}
-		out, mine = q, u.leased()
+		out, mine, key = q, u.leased(), u.key
 		return nil
 	}
 	if err = c.store.Update(ctx, write); errors.Is(err, ErrCommitUnknown) && !c.store.Joined(ctx) {
@@ -177,6 +183,9 @@ func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment
 	var taken *TakenError
 	if errors.As(err, &taken) {
 		return c.taken(ctx, taken.Claim, p, r, print)
+	}
+	if err == nil && !c.store.Joined(ctx) {
+		c.keys.remember(p.Subject, key) // committed: the record of the answer needs it at once
 	}
 	return out, mine, err
 }
@@ -348,7 +357,7 @@ func (c *Client) proceedWith(ctx context.Context, id string, ch Choice, payer bo
 	if ch.ThreeDS != "" {
 		w.ThreeDS = ch.ThreeDS
 	}
-	print, err := c.fingerprint(ctx, keyPrint{Verb: "proceed", Payment: id, Wish: &wish{Method: storeInstrument(ch.Method), ReturnURL: ch.ReturnURL, ThreeDS: ch.ThreeDS}})
+	print, err := c.fingerprint(keyPrint{Verb: "proceed", Payment: id, Wish: &wish{Method: storeInstrument(ch.Method), ReturnURL: ch.ReturnURL, ThreeDS: ch.ThreeDS}})
 	if err != nil {
 		return nil, err
 	}

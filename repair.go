@@ -299,7 +299,7 @@ func (c *Client) resolve(p *Payment, o *Operation, s *Step, now time.Time) task 
 			return c.sendNow(o.ID, s.ID)(ctx, p)
 		case !s.Closed:
 			return c.closeStep(ctx, p, s.ID)
-		case o.Kind == OpAuthorize && !caps.FenceStep.IsZero() && (o.Ref != "" || s.Recovery.FenceByReference) && fenceMayHelp(o):
+		case o.Kind == OpAuthorize && !caps.FenceStep.IsZero() && o.fencible() && fenceMayHelp(o):
 			return c.mend(ctx, p.ID, func(u *unit) error {
 				o, s := u.p.Step(s.ID)
 				if s.State != StateUnknown || !fenceMayHelp(o) {

@@ -94,7 +94,7 @@ func (c *Client) Save(ctx context.Context, r SaveParams) (*SavedMethod, error) {
 		return nil, err
 	}
 	secrets := savedSecrets{Method: storeInstrument(r.Method), Payer: r.Payer, ReturnURL: r.ReturnURL, ThreeDS: r.ThreeDS}
-	print, err := c.fingerprint(ctx, keyPrint{Verb: "save", Customer: r.Customer, Extra: secrets})
+	print, err := c.fingerprint(keyPrint{Verb: "save", Customer: r.Customer, Extra: secrets})
 	if err != nil {
 		return nil, err
 	}
