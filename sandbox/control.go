@@ -48,11 +48,15 @@ func (s *Server) control() http.Handler {
 		return map[string]bool{"ok": true}, s.Flush(ctx)
 	})
 	post("faults", func(r *http.Request) (any, error) {
-		f, err := read[Fault](r)
+		in, err := read[struct {
+			Fault
+			DelayMS int64 `json:"delay_ms"`
+		}](r)
 		if err != nil {
 			return nil, err
 		}
-		id, err := s.Fault(f)
+		in.Delay = time.Duration(in.DelayMS) * time.Millisecond
+		id, err := s.Fault(in.Fault)
 		return map[string]int64{"id": id}, err
 	})
 	get("faults", func(*http.Request) (any, error) { return s.Faults(), nil })
@@ -71,9 +75,13 @@ func (s *Server) control() http.Handler {
 	get("requests", func(*http.Request) (any, error) { return s.Requests(), nil })
 	get("deliveries", func(*http.Request) (any, error) { return s.Deliveries(), nil })
 	post("delivery-rules", func(r *http.Request) (any, error) {
-		rule, err := read[DeliveryRule](r)
+		in, err := read[struct {
+			DeliveryRule
+			DelayMS int64 `json:"delay_ms"`
+		}](r)
 		if err == nil {
-			err = s.Deliver(rule)
+			in.Delay = time.Duration(in.DelayMS) * time.Millisecond
+			err = s.Deliver(in.DeliveryRule)
 		}
 		return map[string]bool{"ok": true}, err
 	})
@@ -166,6 +174,15 @@ func (s *Stripe) control(get, post controlFunc) {
 	action("escalate-inquiry", plain(func(in stripeAction) error { return s.EscalateInquiry(in.ID) }))
 	action("close-dispute", plain(func(in stripeAction) error { return s.CloseDispute(in.ID, in.Won) }))
 	action("fail-payout", plain(func(in stripeAction) error { return s.FailPayout(in.ID, in.Reason) }))
+	post("stripe/roll-webhook-secret", func(r *http.Request) (any, error) {
+		in, err := read[struct {
+			KeepSeconds int64 `json:"keep_seconds"`
+		}](r)
+		if err != nil {
+			return nil, err
+		}
+		return map[string]string{"webhook_secret": s.RollWebhookSecret(time.Duration(in.KeepSeconds) * time.Second)}, nil
+	})
 	action("resend", plain(func(in stripeAction) error { return s.Resend(in.ID) }))
 	action("forge", plain(func(in stripeAction) error { return s.ForgeEvent(in.Type, in.Object) }))
 }

@@ -49,7 +49,7 @@ func TestControlOverHTTP(t *testing.T) {
 	require.Equal(t, b.Stripe.URL, info.Stripe["url"])
 
 	var fault struct{ ID int64 }
-	require.Equal(t, 200, ask("POST", "faults", object{"kind": "error_500", "path": "/v1/payment_intents", "count": 1}, &fault))
+	require.Equal(t, 200, ask("POST", "faults", object{"kind": "error_500", "path": "/v1/payment_intents", "count": 1, "delay_ms": 5}, &fault))
 	_, err := b.card("pm_card_visa")
 	require.Equal(t, 500, stripeError(t, err).HTTPStatusCode)
 	var faults []sandbox.FaultState

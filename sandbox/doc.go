@@ -44,12 +44,12 @@
 //	GET  /_sandbox/info                        URL, keys, time
 //	POST /_sandbox/advance                     {"seconds": 604800}
 //	POST /_sandbox/flush                       {"timeout_ms": 5000}
-//	POST /_sandbox/faults                      a Fault; answers {"id": 1}
+//	POST /_sandbox/faults                      a Fault and "delay_ms"; answers {"id": 1}
 //	GET  /_sandbox/faults                      all faults with their counts
 //	DELETE /_sandbox/faults[?id=1]             ends one or all
 //	GET  /_sandbox/requests                    the log of requests
 //	GET  /_sandbox/deliveries                  the webhook deliveries made
-//	POST /_sandbox/delivery-rules              a DeliveryRule
+//	POST /_sandbox/delivery-rules              a DeliveryRule and "delay_ms"
 //	DELETE /_sandbox/delivery-rules            ends all rules
 //	POST /_sandbox/release                     {"reversed": true}; sends what was held
 //	GET  /_sandbox/stripe/payments[?id=pi_...][&metadata[order]=42]
@@ -65,6 +65,7 @@
 //	POST /_sandbox/stripe/close-dispute        {"id": "du_...", "won": true}
 //	POST /_sandbox/stripe/escalate-inquiry     {"id": "du_..."}
 //	POST /_sandbox/stripe/fail-payout          {"id": "po_...", "reason": "account_closed"}
+//	POST /_sandbox/stripe/roll-webhook-secret  {"keep_seconds": 3600}
 //	POST /_sandbox/stripe/resend               {"id": "evt_..."}
 //	POST /_sandbox/stripe/forge                {"type": "payment_intent.succeeded", "object": {...}}
 //

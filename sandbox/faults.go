@@ -11,7 +11,9 @@ type FaultKind string
 
 // The kinds of fault. Those marked "once done" may be combined with After.
 const (
-	// FaultDecline refuses the payment with Fault.Code, a decline code.
+	// FaultDecline refuses the payment with Fault.Code, a decline code. It acts
+	// when a charge is tried; to hit a charge tried after a challenge or on a
+	// payer's page, leave Fault.Method and Fault.Path empty.
 	FaultDecline FaultKind = "decline"
 	// FaultDelay waits for Fault.Delay, then goes on. Before the work it waits
 	// with the idempotency key taken, so that a second request meets a 409.
@@ -70,7 +72,7 @@ type Fault struct {
 	// Delay is how long to wait, in real time. FaultDelay needs it; the other
 	// kinds wait that long before they act; FaultTimeout hangs that long, zero
 	// meaning until the client gives up.
-	Delay time.Duration `json:"delay,omitempty"`
+	Delay time.Duration `json:"-"`
 	// Code is the decline code of FaultDecline. Empty means generic_decline.
 	Code string `json:"code,omitempty"`
 }

@@ -63,7 +63,7 @@ type DeliveryRule struct {
 	// Count is how many events it changes. Zero means all until cleared.
 	Count int `json:"count,omitempty"`
 	// Delay is for DeliverLate.
-	Delay time.Duration `json:"delay,omitempty"`
+	Delay time.Duration `json:"-"`
 }
 
 // Deliver puts a rule in force; the first matching rule counts.

@@ -97,6 +97,11 @@ func (s *Stripe) CloseDispute(disputeID string, won bool) error {
 // failure codes; empty means account_closed.
 func (s *Stripe) FailPayout(payoutID, code string) error { return s.s.FailPayout(payoutID, code) }
 
+// RollWebhookSecret gives the endpoints of Options.WebhookURLs a new secret and
+// returns it; for keep, by the sandbox's clock, deliveries carry signatures by
+// the old secret as well. WebhookSecret keeps the one from the start.
+func (s *Stripe) RollWebhookSecret(keep time.Duration) string { return s.s.RollSecret(keep) }
+
 // Resend delivers an event once more, as the Dashboard's button does.
 func (s *Stripe) Resend(eventID string) error { return s.s.Resend(eventID) }
 

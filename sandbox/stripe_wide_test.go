@@ -761,3 +761,104 @@ func TestForgedEventsAreRefused(t *testing.T) {
 	require.Empty(t, in.types())
 	require.Empty(t, b.Stripe.Events())
 }
+
+func TestRolledSecretSignsBesideTheNewOne(t *testing.T) {
+	t.Parallel()
+	in := newInbox(t, "whsec_test")
+	b := start(t, sandbox.Options{WebhookURLs: []string{in.URL}, StripeWebhookSecret: "whsec_test", WebhookRetries: []time.Duration{}})
+	customer := func() {
+		_, err := b.sc.Customers.New(&stripe.CustomerParams{})
+		require.NoError(t, err)
+		b.flush()
+	}
+	require.NotEqual(t, "whsec_test", b.Stripe.RollWebhookSecret(time.Hour))
+	customer()
+	require.Len(t, in.got, 1, "the old secret is still good")
+	b.Advance(2 * time.Hour)
+	customer()
+	require.Len(t, in.got, 1)
+	require.Equal(t, 1, in.refused)
+}
+
+func TestEventsTellWhatChanged(t *testing.T) {
+	t.Parallel()
+	in := newInbox(t, "whsec_test")
+	b := start(t, sandbox.Options{WebhookURLs: []string{in.URL}, StripeWebhookSecret: "whsec_test"})
+	pi, err := b.card("pm_card_visa", manual)
+	require.NoError(t, err)
+	_, err = b.sc.PaymentIntents.Capture(pi.ID, nil)
+	require.NoError(t, err)
+	b.flush()
+	for _, e := range in.got {
+		if e.Type == "charge.captured" {
+			require.Equal(t, false, e.Data.PreviousAttributes["captured"])
+			require.EqualValues(t, 0, e.Data.PreviousAttributes["amount_captured"])
+			require.NotContains(t, e.Data.PreviousAttributes, "amount")
+			return
+		}
+	}
+	t.Fatal("no charge.captured event")
+}
+
+func TestInPersonAndWallets(t *testing.T) {
+	t.Parallel()
+	b := start(t, sandbox.Options{})
+	p := &stripe.PaymentIntentParams{Amount: stripe.Int64(900), Currency: stripe.String("usd"), Confirm: stripe.Bool(true), CaptureMethod: stripe.String("manual"),
+		PaymentMethodTypes: stripe.StringSlice([]string{"card_present"}), PaymentMethodData: &stripe.PaymentIntentPaymentMethodDataParams{Type: stripe.String("card_present")}}
+	p.AddExpand("latest_charge")
+	pi, err := b.sc.PaymentIntents.New(p)
+	require.NoError(t, err)
+	require.Equal(t, stripe.PaymentIntentStatusRequiresCapture, pi.Status)
+	require.EqualValues(t, "contactless_emv", pi.LatestCharge.PaymentMethodDetails.CardPresent.ReadMethod)
+	resp, err := http.Get(pi.LatestCharge.ReceiptURL)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	require.Equal(t, 200, resp.StatusCode)
+	for token, wallet := range map[string]string{"tok_applepay": "apple_pay", "tok_googlepay": "google_pay"} {
+		pm, err := b.sc.PaymentMethods.New(&stripe.PaymentMethodParams{Type: stripe.String("card"), Card: &stripe.PaymentMethodCardParams{Token: stripe.String(token)}})
+		require.NoError(t, err)
+		pi, err := b.card(pm.ID, func(p *stripe.PaymentIntentParams) { p.AddExpand("latest_charge") })
+		require.NoError(t, err)
+		require.EqualValues(t, wallet, pi.LatestCharge.PaymentMethodDetails.Card.Wallet.Type)
+	}
+	pi, err = b.sc.PaymentIntents.New(&stripe.PaymentIntentParams{Amount: stripe.Int64(900), Currency: stripe.String("usd"), Confirm: stripe.Bool(true),
+		PaymentMethodTypes: stripe.StringSlice([]string{"link"}), PaymentMethodData: &stripe.PaymentIntentPaymentMethodDataParams{Type: stripe.String("link")}})
+	require.NoError(t, err)
+	require.Equal(t, stripe.PaymentIntentStatusSucceeded, pi.Status)
+}
+
+func TestMoneyAlwaysAddsUp(t *testing.T) {
+	t.Parallel()
+	b := start(t, sandbox.Options{})
+	for i, token := range []string{"pm_card_visa", "pm_card_createDispute", "pm_card_refundFail", "pm_card_visa_chargeDeclined", "pm_card_pendingRefund", "pm_card_createDisputeInquiry"} {
+		pi, err := b.card(token, func(p *stripe.PaymentIntentParams) {
+			if i%2 == 0 {
+				manual(p)
+			}
+		})
+		if err != nil {
+			continue
+		}
+		if pi.Status == stripe.PaymentIntentStatusRequiresCapture {
+			require.NoError(t, b.Stripe.CaptureFromDashboard(pi.ID, 1700))
+		}
+		_, _ = b.Stripe.RefundFromDashboard(pi.ID, 300)
+	}
+	b.Advance(5 * 24 * time.Hour)
+	// What the balance holds is the sum of all balance transactions' nets.
+	var net int64
+	txns := b.sc.BalanceTransactions.List(&stripe.BalanceTransactionListParams{})
+	fees := int64(0)
+	for txns.Next() {
+		bt := txns.BalanceTransaction()
+		require.Equal(t, bt.Amount-bt.Fee, bt.Net)
+		net, fees = net+bt.Net, fees+bt.Fee
+	}
+	require.NoError(t, txns.Err())
+	bal, err := b.sc.Balance.Get(nil)
+	require.NoError(t, err)
+	require.Equal(t, net, bal.Available[0].Amount+bal.Pending[0].Amount)
+	require.Zero(t, bal.Pending[0].Amount, "everything is available by now")
+	_, collected := b.Stripe.Collected("usd")
+	require.Equal(t, collected-fees, net, "the truth, less fees, is the balance")
+}

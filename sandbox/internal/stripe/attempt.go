@@ -48,8 +48,8 @@ func (c *call) canConfirm(pi *paymentIntent, m *paymentMethod, cf confirmation) 
 // confirm starts an attempt to pay with m. The intent is stored already; a
 // decline leaves it in requires_payment_method and is returned as an error.
 func (c *call) confirm(pi *paymentIntent, m *paymentMethod, cf confirmation) *apiError {
-	authenticated := pi.confirmationMethod == "manual" && pi.setUpAs == m.id
-	pi.setUpAs = ""
+	authenticated := pi.confirmationMethod == "manual" && pi.authenticated == m.id
+	pi.authenticated = ""
 	pi.method, pi.action, pi.lastError = m.id, nil, nil
 	pi.offSession = cf.offSession
 	pi.session++
@@ -65,7 +65,7 @@ func (c *call) confirm(pi *paymentIntent, m *paymentMethod, cf confirmation) *ap
 	case m.typ == "wechat_pay":
 		c.ask(pi, "wechat_pay_display_qr_code")
 	case m.typ == "sepa_debit":
-		c.startDebit(pi, m)
+		c.startDebit(pi, m, debitTime)
 	default:
 		return c.pay(c.a, pi, m, threeDS{})
 	}
@@ -144,7 +144,7 @@ func (s *Stripe) complete(a *account, pi *paymentIntent, outcome string) *apiErr
 			return c.pay(a, pi, m, threeDS{})
 		}
 		if pi.confirmationMethod == "manual" { // the server confirms once more
-			pi.status, pi.setUpAs = needsConfirmation, m.id
+			pi.status, pi.authenticated = needsConfirmation, m.id
 			return nil
 		}
 		if usage(pi) == "off_session" {
@@ -152,7 +152,7 @@ func (s *Stripe) complete(a *account, pi *paymentIntent, outcome string) *apiErr
 		}
 		return c.pay(a, pi, m, threeDS{flow: "challenge", result: "authenticated"})
 	case "process": // the bank will tell later
-		s.startDebitLocked(c, pi, m, 0)
+		c.startDebit(pi, m, 0)
 		return nil
 	}
 	e := &apiError{status: 402, typ: "invalid_request_error", code: "payment_intent_authentication_failure",
@@ -262,12 +262,9 @@ func (c *call) refuse(a *account, pi *paymentIntent, m *paymentMethod, d decline
 	return e
 }
 
-// startDebit begins a payment whose result the bank tells later.
-func (c *call) startDebit(pi *paymentIntent, m *paymentMethod) {
-	c.startDebitLocked(c, pi, m, debitTime)
-}
-
-func (s *Stripe) startDebitLocked(c *call, pi *paymentIntent, m *paymentMethod, after time.Duration) {
+// startDebit begins a payment whose result the bank tells after that time, or,
+// with zero, when Settle is called.
+func (c *call) startDebit(pi *paymentIntent, m *paymentMethod, after time.Duration) {
 	a := c.a
 	ch := c.newCharge(a, pi, m, threeDS{})
 	ch.status, ch.paid, ch.captured, ch.amountCaptured = "pending", false, true, pi.amount
@@ -276,7 +273,7 @@ func (s *Stripe) startDebitLocked(c *call, pi *paymentIntent, m *paymentMethod, 
 	c.emit(a, "charge.pending", ch)
 	c.emit(a, "payment_intent.processing", pi)
 	if after > 0 {
-		c.later(after, func() { s.settleDebit(a, pi, !failingIBAN[m.iban]) })
+		c.later(after, func() { c.settleDebit(a, pi, !failingIBAN[m.iban]) })
 	}
 }
 

@@ -1,12 +1,16 @@
 package stripe
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tender-go/payment/sandbox/internal/core"
@@ -37,6 +41,8 @@ type webhookEndpoint struct {
 	apiVersion                           string
 	connect                              bool
 	configured                           bool // from the sandbox's options
+	oldSecret                            string
+	oldUntil                             time.Time // a rolled secret signs beside the new one until then
 }
 
 func (h *webhookEndpoint) wants(typ string) bool {
@@ -53,7 +59,36 @@ func (c *call) emit(a *account, typ string, o object) {
 	if a != c.platform {
 		e.account = a.id
 	}
+	if tellsChanges(typ) {
+		if last := a.lastSeen[o.objectID()]; last != nil {
+			e.previous = changed(last, e.object)
+		}
+	}
+	a.lastSeen[o.objectID()] = e.object
 	c.publish(a, e)
+}
+
+// tellsChanges: events about a change carry previous_attributes.
+func tellsChanges(typ string) bool {
+	return strings.HasSuffix(typ, "updated") || typ == "charge.captured" || typ == "charge.refunded"
+}
+
+// changed returns the members of the old object whose values are not those of
+// the new one, as previous_attributes shows them.
+func changed(before, after []byte) []byte {
+	var old, now map[string]json.RawMessage
+	if json.Unmarshal(before, &old) != nil || json.Unmarshal(after, &now) != nil {
+		return nil
+	}
+	maps.DeleteFunc(old, func(k string, v json.RawMessage) bool { return bytes.Equal(v, now[k]) })
+	if len(old) == 0 {
+		return nil
+	}
+	out, err := json.Marshal(old)
+	if err != nil {
+		return nil
+	}
+	return out
 }
 
 // publish records an event and posts it to whoever wants it.
@@ -97,13 +132,16 @@ func (s *Stripe) deliver(a *account, e *event, force core.Mode) {
 	s.renderEvent(a, &w, e, nil)
 	body := w.Bytes()
 	for _, h := range s.receivers(a, e.typ) {
-		secret := h.secret
+		secrets, oldUntil := []string{h.secret, h.oldSecret}, h.oldUntil
 		s.Outbox.Post(core.Message{Provider: "stripe", EventID: e.id, Type: e.typ, URL: h.url,
 			Build: func(mode core.Mode, at time.Time) (http.Header, []byte) {
 				if force != core.Plain {
 					mode = force
 				}
-				return signed(body, secret, mode, at), body
+				if at.Before(oldUntil) {
+					return signed(body, secrets, mode, at), body
+				}
+				return signed(body, secrets[:1], mode, at), body
 			}})
 	}
 }
@@ -114,23 +152,47 @@ func (s *Stripe) postForged(e *event) { s.deliver(s.platform, e, core.Forged) }
 // minutes Stripe's libraries tolerate.
 const staleBy = 15 * time.Minute
 
-// signed returns the headers of a delivery: https://docs.stripe.com/webhooks#verify-manually
-func signed(body []byte, secret string, mode core.Mode, at time.Time) http.Header {
+// signed returns the headers of a delivery: one v1 signature per secret in
+// force, and the meaningless v0 that Stripe adds in test mode so that receivers
+// learn to ignore other schemes. https://docs.stripe.com/webhooks#verify-manually
+func signed(body []byte, secrets []string, mode core.Mode, at time.Time) http.Header {
 	if mode == core.Stale {
 		at = at.Add(-staleBy)
 	}
 	if mode == core.Forged {
-		secret = "whsec_of_somebody_else"
+		secrets = []string{"whsec_of_somebody_else"}
 	}
 	t := strconv.FormatInt(at.Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write([]byte(t + "."))
-	mac.Write(body)
+	sign := func(secret string) string {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write([]byte(t + "."))
+		mac.Write(body)
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	signature := "t=" + t
+	for _, secret := range secrets {
+		signature += ",v1=" + sign(secret)
+	}
+	signature += ",v0=" + sign("v0")
 	return http.Header{
 		"Content-Type":     {"application/json; charset=utf-8"},
 		"User-Agent":       {"Stripe/1.0 (+https://stripe.com/docs/webhooks)"},
-		"Stripe-Signature": {"t=" + t + ",v1=" + hex.EncodeToString(mac.Sum(nil))},
+		"Stripe-Signature": {signature},
 	}
+}
+
+// RollSecret gives the configured endpoints a new secret; the old one signs as
+// well for keep, as when a secret is rolled in the Dashboard.
+func (s *Stripe) RollSecret(keep time.Duration) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	secret := "whsec_" + s.IDs.Text("stripe secrets", 32)
+	for _, h := range s.platform.hooks {
+		if h.configured {
+			h.oldSecret, h.oldUntil, h.secret = h.secret, s.Clock.Now().Add(keep), secret
+		}
+	}
+	return secret
 }
 
 func (s *Stripe) renderEvent(_ *account, w *core.JSON, e *event, _ expand) {

@@ -48,7 +48,7 @@ type paymentIntent struct {
 	cancelReason                       string
 	session                            int // counts attempts, so that a stale page or timer acts on nothing
 	offSession                         bool
-	setUpAs                            string // the card was authenticated with future usage
+	authenticated                      string // with confirmation_method manual: the method the payer has authenticated
 }
 
 // intentOptions are the parts of payment_method_options that change behaviour.

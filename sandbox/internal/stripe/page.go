@@ -14,7 +14,7 @@ var payPage = template.Must(template.New("pay").Parse(`<!doctype html>
 <style>body{font:16px sans-serif;max-width:28em;margin:4em auto;padding:0 1em}button{font-size:1em;padding:.6em 1.2em;margin-right:.6em}</style></head>
 <body><h1>{{.Kind}}</h1><p>This is the sandbox. No money moves.</p>
 {{if .Open}}<p>{{.What}}</p><form method="post"><button name="outcome" value="succeed">Complete</button><button name="outcome" value="fail">Fail</button></form>
-{{else}}<p>There is nothing to do here: {{.What}}</p>{{end}}</body></html>
+{{else}}<p>There is nothing to do here. {{.What}}</p>{{end}}</body></html>
 `))
 
 type page struct {
@@ -64,7 +64,7 @@ func (s *Stripe) servePage(w http.ResponseWriter, r *http.Request) {
 			pg.Kind = "Payment with " + m.typ
 		}
 		pg.Open = pi.status == needsAction && sessionName(pi) == parts[2]
-		pg.What = "the payment is " + pi.status + "."
+		pg.What = "The payment is " + pi.status + "."
 		if pg.Open {
 			pg.What = "Pay " + display(pi.amount, pi.currency) + "?"
 		}
@@ -79,12 +79,18 @@ func (s *Stripe) servePage(w http.ResponseWriter, r *http.Request) {
 			}
 			back = backTo(pi.returnURL, "payment_intent", pi.id, pi.clientSecret, status)
 		}
+	case len(parts) == 2 && parts[0] == "receipts":
+		for _, a := range s.accounts {
+			if ch := a.charges.find(parts[1]); ch != nil && ch.paid {
+				pg = page{Kind: "Receipt", What: display(ch.amountCaptured-ch.returned, ch.currency) + " paid."}
+			}
+		}
 	case len(parts) == 2 && parts[0] == "setup":
 		a, si := s.findSetup(parts[1])
 		if si == nil {
 			break
 		}
-		pg = page{Kind: "Authentication", What: "the setup is " + si.status + ".", Open: si.status == needsAction}
+		pg = page{Kind: "Authentication", What: "The setup is " + si.status + ".", Open: si.status == needsAction}
 		if pg.Open {
 			pg.What = "Save this card for later?"
 		}
@@ -103,7 +109,7 @@ func (s *Stripe) servePage(w http.ResponseWriter, r *http.Request) {
 	case back != "":
 		http.Redirect(w, r, back, http.StatusSeeOther)
 	case status != "":
-		pg.Open, pg.What = false, "done, "+status+"."
+		pg.Open, pg.What = false, "Done: "+status+"."
 		fallthrough
 	default:
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")

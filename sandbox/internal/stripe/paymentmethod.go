@@ -321,15 +321,12 @@ func attachMethod(c *call) *apiError {
 		return spentError()
 	case m.card != nil && m.card.test.attach != "":
 		d := declineFor(m.card.test.attach)
-		return &apiError{status: 402, typ: "card_error", code: d.code, declineCode: declineCodeIfCard(d), message: d.message}
+		return &apiError{status: 402, typ: "card_error", code: d.code, declineCode: d.declineCode, message: d.message}
 	}
 	c.attach(m, customerID)
 	c.renderPaymentMethod(c.a, c.w, m, c.x)
 	return nil
 }
-
-// declineCodeIfCard: Stripe gives a decline_code with card_declined and with the codes it repeats.
-func declineCodeIfCard(d decline) string { return d.declineCode }
 
 func (c *call) attach(m *paymentMethod, customer string) {
 	m.customer = customer
@@ -361,6 +358,9 @@ func listMethods(c *call) *apiError {
 	customer, typ := c.p.text("customer", 0), c.p.text("type", 0)
 	if c.ids[0] != "" {
 		customer = c.ids[0]
+		if cus := c.a.customers.find(customer); cus == nil || cus.deleted {
+			return missing("customer", customer, "id")
+		}
 	}
 	return list(c, &c.a.methods, "/v1/payment_methods", func(m *paymentMethod) bool {
 		return m.customer == customer && customer != "" && (typ == "" || m.typ == typ)

@@ -80,13 +80,14 @@ type account struct {
 	idem       map[string]*idemEntry
 	idemAge    []*idemEntry // oldest first, for pruning
 	setUpCards map[string]bool
+	lastSeen   map[string][]byte // the newest snapshot of each object, for previous_attributes
 	balance    map[string]*money // by currency
 }
 
 type money struct{ available, pending int64 }
 
 func newAccount(id string) *account {
-	return &account{id: id, idem: map[string]*idemEntry{}, balance: map[string]*money{}, setUpCards: map[string]bool{}}
+	return &account{id: id, idem: map[string]*idemEntry{}, balance: map[string]*money{}, setUpCards: map[string]bool{}, lastSeen: map[string][]byte{}}
 }
 
 // table keeps objects by id and in the order made.
