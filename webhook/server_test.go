@@ -137,17 +137,24 @@ func TestWorkGoesOnWhenTheSenderLeaves(t *testing.T) {
 	require.NoError(t, <-result, "the store's work must not be canceled with the connection")
 }
 
-// A store that needs longer than the body's deadline is not disturbed by it.
+// A store that needs longer than the body's deadline is not disturbed by it, and
+// what wraps the handler does not see the sender as gone.
 func TestReadDeadlineEndsWithTheBody(t *testing.T) {
 	t.Parallel()
-	url := handle(t, func(ctx context.Context, _ payment.Webhook) (payment.Notification, error) {
+	h := webhook.Handler(receiver{do: func(ctx context.Context, _ payment.Webhook) (payment.Notification, error) {
 		time.Sleep(150 * time.Millisecond)
 		return payment.Notification{Ack: []byte("late")}, ctx.Err()
-	}, webhook.ReadTimeout(50*time.Millisecond))
+	}}, fake.New(fake.Options{}), webhook.ReadTimeout(50*time.Millisecond))
+	gone := make(chan error, 2)
+	url := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r)
+		gone <- r.Context().Err()
+	}))
 	for range 2 { // the second on the same connection
 		res, body := post(t, url, payment.Webhook{Header: http.Header{}, Body: []byte("{}")})
 		require.Equal(t, http.StatusOK, res.StatusCode)
 		require.Equal(t, "late", body)
+		require.NoError(t, <-gone)
 	}
 }
 
