@@ -3,7 +3,6 @@ package stripe_test
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -136,6 +135,7 @@ func (s *shop) events() map[string][]payment.Event {
 	require.NoError(s.t, s.srv.Flush(wait))
 	out := map[string][]payment.Event{}
 	for _, w := range s.hook.take() {
+		w.Now = s.srv.Now()
 		n, err := s.p.ParseWebhook(ctx, w)
 		require.NoError(s.t, err)
 		kind := typeOf(w.Body)
@@ -164,10 +164,4 @@ func webhookError(t *testing.T, err error) *payment.WebhookError {
 	var we *payment.WebhookError
 	require.True(t, errors.As(err, &we), "want a *payment.WebhookError, got %v", err)
 	return we
-}
-
-// served is the one request that a handler saw.
-type served struct {
-	method, path, body string
-	header             http.Header
 }
