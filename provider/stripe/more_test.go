@@ -289,6 +289,44 @@ func TestStatement(t *testing.T) {
 	require.Empty(t, lines, "the end of the range is not in it")
 }
 
+// TestStatementGroupsByPayout plays automatic payouts, which the sandbox lacks.
+func TestStatementGroupsByPayout(t *testing.T) {
+	t.Parallel()
+	const line = `{"id":"txn_%","object":"balance_transaction","amount":1000,"fee":59,"net":941,"currency":"usd","type":"charge","reporting_category":"charge","source":"ch_%","created":1700000000}`
+	list := func(items ...string) string {
+		return `{"object":"list","has_more":false,"data":[` + strings.Join(items, ",") + `]}`
+	}
+	n := func(s string) string { return strings.ReplaceAll(line, "%", s) }
+	p := at(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/v1/payouts":
+			says(200, list(`{"id":"po_1","automatic":true}`, `{"id":"po_2","automatic":false}`))(w, r)
+		case r.URL.Query().Get("payout") == "po_1":
+			says(200, list(n("1"), n("2")))(w, r)
+		case r.URL.Query().Get("payout") != "":
+			t.Errorf("the lines of a manual payout were asked for")
+		default:
+			says(200, list(n("3"), n("2"), n("1")))(w, r)
+		}
+	})
+	got := map[string]string{}
+	require.NoError(t, p.Statement(ctx, time.Unix(1700000000, 0), time.Unix(1700000001, 0), func(l payment.StatementLine) error {
+		got[l.ID] = l.Payout
+		return nil
+	}))
+	require.Equal(t, map[string]string{"txn_1": "po_1", "txn_2": "po_1", "txn_3": ""}, got)
+
+	broken := at(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/payouts" {
+			says(200, list())(w, r)
+			return
+		}
+		says(200, list(strings.Replace(n("1"), "941", "940", 1)))(w, r)
+	})
+	err := broken.Statement(ctx, time.Time{}, time.Time{}, func(payment.StatementLine) error { return nil })
+	require.Contains(t, callError(t, err).Message, "does not add up")
+}
+
 // TestReader plays a terminal reader, of which the sandbox has none.
 func TestReader(t *testing.T) {
 	t.Parallel()

@@ -13,29 +13,81 @@ const stepStatement = "statement"
 
 // Statement lists the account's balance transactions made in [from, to), newest
 // first, as Stripe has them. Gross, fee and net are in the currency of
-// settlement. Payout is known for the lines of payouts only: which payout a
-// line went out with is in Stripe's payout reconciliation report.
+// settlement. Payout is the automatic payout that a line went out with, if it
+// has by now; which lines a manual or instant payout covers Stripe does not say.
 func (p *Provider) Statement(ctx context.Context, from, to time.Time, yield func(payment.StatementLine) error) error {
-	params := &stripego.BalanceTransactionListParams{CreatedRange: &stripego.RangeQueryParams{}}
-	// Stripe counts in seconds: the first second that is wholly in, and the
-	// first that is wholly out.
+	paidOut, err := p.payouts(ctx, from, to)
+	if err != nil {
+		return err
+	}
+	params := &stripego.BalanceTransactionListParams{CreatedRange: between(from, to)}
+	params.AddExpand("data.source")
+	return each(ctx, p, params, func(b *balanceTransaction) error {
+		line, err := p.line(b)
+		if err != nil {
+			return err
+		}
+		if line.Payout == "" {
+			line.Payout = paidOut[line.ID]
+		}
+		return yield(line)
+	})
+}
+
+// between bounds a listing. Stripe counts in seconds: the first second that is
+// wholly in, and the first that is wholly out.
+func between(from, to time.Time) *stripego.RangeQueryParams {
+	r := &stripego.RangeQueryParams{}
 	if !from.IsZero() {
-		params.CreatedRange.GreaterThanOrEqual = ceil(from)
+		r.GreaterThanOrEqual = ceil(from)
 	}
 	if !to.IsZero() {
-		params.CreatedRange.LesserThan = ceil(to)
+		r.LesserThan = ceil(to)
 	}
-	params.AddExpand("data.source")
+	return r
+}
+
+// payouts returns the payout of each line made in [from, to): a line goes out
+// with a payout that is made after it.
+func (p *Provider) payouts(ctx context.Context, from, to time.Time) (map[string]string, error) {
+	var all []string
+	params := &stripego.PayoutListParams{CreatedRange: between(from, time.Time{})}
+	err := page(ctx, p, stepStatement, "/v1/payouts", params, &params.ListParams,
+		func(po *payout) string { return po.ID },
+		func(po *payout) bool {
+			if po.Automatic && checkRef(po.ID, "po_") == "" {
+				all = append(all, po.ID)
+			}
+			return false
+		})
+	if err != nil {
+		return nil, err
+	}
+	paidOut := make(map[string]string)
+	for _, id := range all {
+		// The payout filter stands alone in Stripe's examples: the range is
+		// applied here.
+		err := each(ctx, p, &stripego.BalanceTransactionListParams{Payout: &id}, func(b *balanceTransaction) error {
+			if at := unix(b.Created); !at.Before(from.Truncate(time.Second)) && (to.IsZero() || at.Before(to)) {
+				paidOut[b.ID] = id
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return paidOut, nil
+}
+
+// each walks balance transactions until do fails, and returns its error.
+func each(ctx context.Context, p *Provider, params *stripego.BalanceTransactionListParams, do func(*balanceTransaction) error) error {
 	var stop error
 	err := page(ctx, p, stepStatement, "/v1/balance_transactions", params, &params.ListParams,
 		func(b *balanceTransaction) string { return b.ID },
 		func(b *balanceTransaction) bool {
-			line, err := p.line(b)
-			if err == nil {
-				err = yield(line)
-			}
-			stop = err
-			return err != nil
+			stop = do(b)
+			return stop != nil
 		})
 	if stop != nil {
 		return stop

@@ -248,6 +248,11 @@ type balanceTransaction struct {
 	AvailableOn       int64                       `json:"available_on"`
 }
 
+type payout struct {
+	ID        string `json:"id"`
+	Automatic bool   `json:"automatic"`
+}
+
 // source is the object behind a balance transaction.
 type source struct {
 	Metadata      map[string]string `json:"metadata"`
