@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// params reads one request's parameters. The first problem sticks; done
-// reports it, or else the first parameter that nobody asked for. It also
-// carries the nested readers' shared state.
+// params reads one request's parameters. The first problem sticks, and reading
+// goes on; done reports the first parameter that nobody asked for, or else the
+// problem.
 type params struct {
 	f    *form
 	root *paramsState
@@ -28,15 +28,13 @@ func (p params) fail(err *apiError) {
 	}
 }
 
-// done ends the validation phase.
+// done ends the validation phase. A parameter that does not exist is named
+// first: it is the likelier cause of whatever else is wrong.
 func (p params) done() *apiError {
-	if p.root.err != nil {
-		return p.root.err
-	}
 	if u := p.f.unread(); u != nil {
 		return invalid("parameter_unknown", u.name, "Received unknown parameter: "+u.name)
 	}
-	return nil
+	return p.root.err
 }
 
 func (p params) get(name string) *form {

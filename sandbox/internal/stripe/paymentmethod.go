@@ -114,6 +114,7 @@ func (c *call) methodData(p params) *paymentMethod {
 		}
 		q := p.sub(t)
 		if t != m.typ {
+			p.ignore(t)
 			p.fail(invalid("", t, "You provided parameters for '"+t+"' on a PaymentMethod of type '"+m.typ+"'."))
 			continue
 		}
@@ -242,6 +243,10 @@ func createMethod(c *call) *apiError {
 		return nil
 	}
 	m := c.methodData(p)
+	if p.has("customer") {
+		p.text("customer", 0)
+		p.fail(invalid("", "customer", "`customer` goes with `payment_method`, to copy a customer's method to a connected account. Attach the new method instead."))
+	}
 	if apiErr := p.done(); apiErr != nil {
 		return apiErr
 	}

@@ -281,7 +281,7 @@ func confirmSetup(c *call) *apiError {
 	probe := *si
 	cf := c.setupConfirmation(&probe)
 	if q := c.p.sub("payment_method_options"); q.f != nil {
-		q.ignore("card", "sepa_debit", "link")
+		q.ignore("card", "card_present", "sepa_debit", "link")
 	}
 	c.p.ignore("client_secret")
 	if apiErr := c.p.done(); apiErr != nil {
