@@ -3,33 +3,46 @@ package payment
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/tender-go/payment/internal/httpx"
 )
 
 // call carries out one send of a step: it opens the stored request and asks the
 // provider. It never runs inside a transaction.
-func (c *Client) call(ctx context.Context, p *Payment, o *Operation, s *Step) (Result, error) {
+func (c *Client) call(ctx context.Context, p *Payment, o *Operation, s *Step, known *order) (Result, error) {
 	prov, ok := c.byName[o.Provider]
 	if !ok {
 		return Result{}, &CallError{Kind: KindNotSent, Provider: o.Provider, Step: s.Name, Code: "no_instance", Message: "no provider instance has this name: add it to Config.Providers"}
 	}
-	key, err := c.keys.of(ctx, c.store, p.Subject)
-	if err != nil {
-		return Result{}, notSent(o, s, "no_key", "the payer's key cannot be read: "+err.Error())
-	}
-	plain, err := openWith(key, s.Request, orderPlace(s.ID))
-	if err != nil {
-		return Result{}, notSent(o, s, "sealed", err.Error())
-	}
-	ord, err := decodeOrder(plain)
-	if err != nil {
-		return Result{}, notSent(o, s, "request", "the stored request cannot be read")
+	if known == nil {
+		ord, err := c.storedOrder(ctx, p, s)
+		if err != nil {
+			return Result{}, notSent(o, s, "request", err.Error())
+		}
+		known = &ord
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.CallTimeout)
 	defer cancel()
-	res, err := guarded(o, s, func() (Result, error) { return dispatch(ctx, prov, ord) })
+	res, err := guarded(o, s, func() (Result, error) { return dispatch(ctx, prov, *known) })
 	return res, asCallError(err, o, s)
+}
+
+// storedOrder opens the request of a step as it was planned.
+func (c *Client) storedOrder(ctx context.Context, p *Payment, s *Step) (order, error) {
+	key, err := c.keys.of(ctx, c.store, p.Subject)
+	if err != nil {
+		return order{}, fmt.Errorf("the payer's key cannot be read: %w", err)
+	}
+	plain, err := openWith(key, s.Request, orderPlace(s.ID))
+	if err != nil {
+		return order{}, err
+	}
+	ord, err := decodeOrder(plain)
+	if err != nil {
+		return order{}, errors.New("the stored request cannot be read")
+	}
+	return ord, nil
 }
 
 // notSent is an error of our own before anything was asked. On a step whose

@@ -122,7 +122,9 @@ func New(cfg Config) (*Client, error) {
 	if len(cfg.Providers) == 0 {
 		p.add("Config.Providers", "is empty", "give at least one, e.g. stripe.New(stripe.Config{...})")
 	}
-	c := &Client{cfg: cfg, store: cfg.Store, log: cfg.Logger, now: cfg.Now, random: cfg.Rand,
+	// What is stored must read back equal: UTC, in microseconds.
+	now := func() time.Time { return cfg.Now().UTC().Truncate(time.Microsecond) }
+	c := &Client{cfg: cfg, store: cfg.Store, log: cfg.Logger, now: now, random: cfg.Rand,
 		byName: map[string]Provider{}, caps: map[string]Capabilities{}, skew: clockSkew}
 	if c.random == nil {
 		c.random = systemRandom

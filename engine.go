@@ -19,13 +19,12 @@ func detached(ctx context.Context, d time.Duration) (context.Context, context.Ca
 
 // record commits what an event says, and the plan of what follows. hint is the
 // payment as the caller last saw it; it saves a read where nobody else changed
-// it. With lease, the steps planned are the caller's to send: their ids are
-// returned.
-func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool) (*Payment, []string, error) {
+// it. With lease, the steps planned are the caller's to send: they are returned.
+func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool) (*Payment, []send, error) {
 	ctx, cancel := detached(ctx, recordTimeout)
 	defer cancel()
 	var out *Payment
-	var mine []string
+	var mine []send
 	first := true
 	err := c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		out, mine = nil, nil
@@ -110,21 +109,28 @@ func (u *unit) unchanged() bool {
 	return true
 }
 
+// send is a step that is leased to the caller. order is its request, where the
+// caller planned it itself; else it is opened from the record.
+type send struct {
+	step  string
+	order *order
+}
+
 // leased lists the steps planned in this unit that are leased to the caller.
-func (u *unit) leased() []string {
-	var idsOf []string
-	for _, s := range u.planned {
+func (u *unit) leased() []send {
+	var mine []send
+	for i, s := range u.planned {
 		if s.Lease.After(u.now) && s.State == StatePlanned {
-			idsOf = append(idsOf, s.ID)
+			mine = append(mine, send{step: s.ID, order: &u.orders[i]})
 		}
 	}
-	return idsOf
+	return mine
 }
 
 // change runs f on a payment in one commit, loading it first.
-func (c *Client) change(ctx context.Context, id string, f func(u *unit) error) (*Payment, []string, error) {
+func (c *Client) change(ctx context.Context, id string, f func(u *unit) error) (*Payment, []send, error) {
 	var out *Payment
-	var mine []string
+	var mine []send
 	err := c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		out, mine = nil, nil
 		p, err := tx.Payment(ctx, id)
@@ -155,11 +161,11 @@ var errNothing = errors.New("payment: nothing to change")
 // drive sends the given leased steps and what follows from them until nothing
 // is left to send now. With payer, somebody waits: unknown steps are replayed
 // and a refused attempt may go to the next provider.
-func (c *Client) drive(ctx context.Context, p *Payment, steps []string, payer bool) (*Payment, error) {
+func (c *Client) drive(ctx context.Context, p *Payment, steps []send, payer bool) (*Payment, error) {
 	attempts := 1
 	for round := 0; round < 64; round++ { // bounded: each round sends a step
 		if len(steps) > 0 {
-			var more []string
+			var more []send
 			var err error
 			p, more, err = c.carry(ctx, p, steps[0], payer)
 			if err != nil {
@@ -190,19 +196,19 @@ func (c *Client) drive(ctx context.Context, p *Payment, steps []string, payer bo
 }
 
 // carry sends one leased step and records its answer.
-func (c *Client) carry(ctx context.Context, p *Payment, stepID string, payer bool) (*Payment, []string, error) {
+func (c *Client) carry(ctx context.Context, p *Payment, w send, payer bool) (*Payment, []send, error) {
 	for try := 0; ; try++ {
-		o, s := p.Step(stepID)
+		o, s := p.Step(w.step)
 		if s == nil || s.Closed || (s.State != StatePlanned && s.State != StateUnknown) {
 			return p, nil, nil // answered meanwhile, by a webhook
 		}
-		res, err := c.call(ctx, p, o, s)
+		res, err := c.call(ctx, p, o, s, w.order)
 		p2, more, rerr := c.record(ctx, p, answer(o, s, SourceAnswer, res, err), true)
 		if rerr != nil {
 			return p, nil, rerr
 		}
 		p = c.also(ctx, p2, o, res.Events)
-		o, s = p.Step(stepID)
+		o, s = p.Step(w.step)
 		if s.State != StateUnknown || len(more) > 0 {
 			return p, more, nil
 		}
@@ -246,7 +252,7 @@ func (c *Client) mayReplay(s *Step) bool {
 
 // lastTry resolves an unknown step while the payer still waits: by a look-up,
 // or, if no money can move on it, by closing it for good.
-func (c *Client) lastTry(ctx context.Context, p *Payment, o *Operation, s *Step) (*Payment, []string, error) {
+func (c *Client) lastTry(ctx context.Context, p *Payment, o *Operation, s *Step) (*Payment, []send, error) {
 	if s.Recovery.Lookup {
 		res, err := c.lookup(ctx, p, o, s)
 		if err == nil && res.Status != ResultAbsent {
@@ -269,7 +275,7 @@ func (c *Client) lastTry(ctx context.Context, p *Payment, o *Operation, s *Step)
 // closeHarmless closes a step on which no money can move and whose answer was
 // lost: whatever it made at the provider is never paid through us, so it counts
 // as not sent, and another provider may be tried.
-func (c *Client) closeHarmless(ctx context.Context, p *Payment, stepID string) (*Payment, []string, error) {
+func (c *Client) closeHarmless(ctx context.Context, p *Payment, stepID string) (*Payment, []send, error) {
 	ctx, cancel := detached(ctx, recordTimeout)
 	defer cancel()
 	out, _, err := c.change(ctx, p.ID, func(u *unit) error {
@@ -293,7 +299,7 @@ func (c *Client) closeHarmless(ctx context.Context, p *Payment, stepID string) (
 }
 
 // afterwards does what waits between two commits: hooks after an authorization.
-func (c *Client) afterwards(ctx context.Context, p *Payment) (*Payment, []string, error) {
+func (c *Client) afterwards(ctx context.Context, p *Payment) (*Payment, []send, error) {
 	if p.Review != nil && p.Review.Stage == StageAfterAuthorize && p.Review.By == "" {
 		return c.reviewAuthorized(ctx, p)
 	}
@@ -302,7 +308,7 @@ func (c *Client) afterwards(ctx context.Context, p *Payment) (*Payment, []string
 
 // failover opens an attempt at the next provider if the rules let it: see
 // docs/design.md, "Failover".
-func (c *Client) failover(ctx context.Context, p *Payment) (*Payment, []string, error) {
+func (c *Client) failover(ctx context.Context, p *Payment) (*Payment, []send, error) {
 	o := p.last()
 	if o == nil || !allowsFailover(p, o) {
 		return p, nil, nil

@@ -238,7 +238,7 @@ func (c *Client) resumeAt(ctx context.Context, p *Payment, o *Operation, values 
 }
 
 // ask looks an operation up and records what is found.
-func (c *Client) ask(ctx context.Context, p *Payment, operation string, lease bool) (*Payment, []string, error) {
+func (c *Client) ask(ctx context.Context, p *Payment, operation string, lease bool) (*Payment, []send, error) {
 	o := p.Operation(operation)
 	s := o.current()
 	if s == nil {
@@ -252,7 +252,7 @@ func (c *Client) ask(ctx context.Context, p *Payment, operation string, lease bo
 	if lease {
 		source = SourceReturn
 	}
-	var mine []string
+	var mine []send
 	if res.Status != ResultAbsent && res.Status != "" {
 		e := answer(o, s, source, res, nil)
 		var rerr error
@@ -275,7 +275,7 @@ func (c *Client) Sync(ctx context.Context, id string) (*Payment, error) {
 		return nil, err
 	}
 	for _, id := range syncable(c, p) {
-		var mine []string
+		var mine []send
 		if p, mine, err = c.ask(ctx, p, id, true); err != nil {
 			return nil, err
 		}

@@ -34,7 +34,7 @@ func (c *Client) Create(ctx context.Context, r Request) (*Payment, error) {
 	if err := r.check(false); err != nil {
 		return nil, err
 	}
-	p, _, err := c.create(ctx, r, nil)
+	p, _, err := c.create(ctx, r, false)
 	return p, err
 }
 
@@ -52,13 +52,13 @@ func (c *Client) Pay(ctx context.Context, r Request) (*Payment, error) {
 	}
 	if c.hasHooks(StageBeforeRoute) {
 		// The hooks see a payment that is written: asked between two commits.
-		p, _, err := c.create(ctx, r, nil)
+		p, _, err := c.create(ctx, r, false)
 		if err != nil || p.Status != StatusCreated {
 			return p, err
 		}
 		return c.proceedWith(ctx, p.ID, Choice{Key: r.Key}, true)
 	}
-	p, mine, err := c.create(ctx, r, &r)
+	p, mine, err := c.create(ctx, r, true)
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +97,10 @@ type keyPrint struct {
 	Extra         any         `json:",omitempty"`
 }
 
-// create writes the payment; with send, also its first attempt, in the same
+// create writes the payment; with sendNow, also its first attempt, in the same
 // commit. It returns the steps that are leased to the caller: none if the
 // request was seen before.
-func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment, []string, error) {
+func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment, []send, error) {
 	w := r.wish()
 	print, err := c.fingerprint(keyPrint{Verb: "create", Reference: r.Reference, Additional: r.Additional, Customer: r.Customer,
 		Capture: r.Capture, Amount: r.Amount.String(), Wish: &w, Unattended: r.Unattended})
@@ -119,7 +119,7 @@ func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment
 	}
 	var method Method
 	var why string
-	if send != nil {
+	if sendNow {
 		inst, err := c.instrument(ctx, r.Method, r.Customer)
 		if err != nil {
 			return nil, nil, err
@@ -138,7 +138,7 @@ func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment
 	}
 	c.warnIdle()
 	var out *Payment
-	var mine []string
+	var mine []send
 	var key cipher.AEAD
 	write := func(ctx context.Context, tx Tx) error {
 		q := p.clone()
@@ -162,7 +162,7 @@ func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment
 			return err
 		}
 		u.note(EventCreated, SourceEngine, "", "")
-		if send != nil {
+		if sendNow {
 			caps, _ := c.capsFor(q.Route[0], method)
 			if _, err := u.startAttempt(q.Route[0], method, c.sells(q, caps), w, why, true); err != nil {
 				return err
@@ -191,7 +191,7 @@ func (c *Client) create(ctx context.Context, r Request, send *Request) (*Payment
 }
 
 // taken resolves a create whose key or reference is held.
-func (c *Client) taken(ctx context.Context, held Claim, p *Payment, r Request, print []byte) (*Payment, []string, error) {
+func (c *Client) taken(ctx context.Context, held Claim, p *Payment, r Request, print []byte) (*Payment, []send, error) {
 	if held.Kind == ClaimReference {
 		// The same wish may hold it: then the key decides.
 		if k, err := c.store.Claimed(ctx, ClaimKey, "create:"+r.Key); err == nil {
@@ -211,11 +211,11 @@ func (c *Client) taken(ctx context.Context, held Claim, p *Payment, r Request, p
 		return q, nil, nil
 	}
 	// Our own commit, whose answer was lost: its leased steps are ours to send.
-	var mine []string
+	var mine []send
 	for _, o := range q.Operations {
 		for _, s := range o.Steps {
 			if s.State == StatePlanned && s.Sends == 1 && s.Lease.After(c.now()) {
-				mine = append(mine, s.ID)
+				mine = append(mine, send{step: s.ID})
 			}
 		}
 	}

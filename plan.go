@@ -131,6 +131,7 @@ type unit struct {
 	release []Claim
 	events  []*Event
 	planned []*Step
+	orders  []order // of planned
 }
 
 // begin opens a unit on a loaded payment.
@@ -267,7 +268,7 @@ func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) (*St
 		}
 		o.Charging = true
 	}
-	u.planned = append(u.planned, s)
+	u.planned, u.orders = append(u.planned, s), append(u.orders, ord)
 	return s, nil
 }
 

@@ -137,7 +137,7 @@ func (c *Client) nextTask(p *Payment) task {
 // unattendedAfter lets the process that created a payment send it itself.
 const unattendedAfter = time.Minute
 
-func (c *Client) driveAll(p *Payment, mine []string, err error) error {
+func (c *Client) driveAll(p *Payment, mine []send, err error) error {
 	if err != nil || len(mine) == 0 {
 		return err
 	}
@@ -269,7 +269,7 @@ func (c *Client) sendNow(operation, stepID string) task {
 		if err != nil || !leased {
 			return err
 		}
-		_, err = c.drive(ctx, out, []string{stepID}, false)
+		_, err = c.drive(ctx, out, []send{{step: stepID}}, false)
 		return err
 	}
 }

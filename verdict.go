@@ -116,7 +116,7 @@ func (c *Client) reviewUntil(p *Payment, o *Operation, v Verdict) time.Time {
 
 // reviewAuthorized asks the hooks that look at an authorization, and captures,
 // holds or voids by their verdict.
-func (c *Client) reviewAuthorized(ctx context.Context, p *Payment) (*Payment, []string, error) {
+func (c *Client) reviewAuthorized(ctx context.Context, p *Payment) (*Payment, []send, error) {
 	o := p.Operation(p.Review.Operation)
 	w, err := c.wishOf(ctx, c.store, p)
 	if err != nil {
