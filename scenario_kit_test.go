@@ -237,6 +237,22 @@ func (f *flaky) Update(ctx context.Context, fn func(context.Context, payment.Tx)
 	return nil
 }
 
+// SubjectKey ends with its context, as a database's read does.
+func (f *flaky) SubjectKey(ctx context.Context, subject string) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return f.Store.SubjectKey(ctx, subject)
+}
+
+// Payment ends with its context, as a database's read does.
+func (f *flaky) Payment(ctx context.Context, id string) (*payment.Payment, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return f.Store.Payment(ctx, id)
+}
+
 // afterUpdates fails every Update but the first n.
 func afterUpdates(n int64, err error) func() error {
 	var count atomic.Int64
@@ -263,12 +279,17 @@ func (s *shop) reopen(more ...func(*payment.Config)) {
 // forgery is a copy of an amount in another shape, for facts that do not fit.
 func eur(minor int64) money.Amount { return money.Of(minor, money.EUR) }
 
+type (
+	authorizeFunc func(context.Context, payment.AuthorizeRequest) (payment.Result, error)
+	refundFunc    func(context.Context, payment.RefundRequest) (payment.Result, error)
+)
+
 // adapter wraps a fake provider so that a test can look at or change single
-// calls; it has the same optional interfaces as the plain fake.
+// calls. It has the optional interfaces of the fake, all of them.
 type adapter struct {
 	*fake.Provider
-	authorize func(ctx context.Context, r payment.AuthorizeRequest, next func(context.Context, payment.AuthorizeRequest) (payment.Result, error)) (payment.Result, error)
-	refund    func(ctx context.Context, r payment.RefundRequest, next func(context.Context, payment.RefundRequest) (payment.Result, error)) (payment.Result, error)
+	authorize func(ctx context.Context, r payment.AuthorizeRequest, next authorizeFunc) (payment.Result, error)
+	refund    func(ctx context.Context, r payment.RefundRequest, next refundFunc) (payment.Result, error)
 }
 
 func (a *adapter) Authorize(ctx context.Context, r payment.AuthorizeRequest) (payment.Result, error) {
@@ -283,6 +304,20 @@ func (a *adapter) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 		return a.Provider.Refund(ctx, r)
 	}
 	return a.refund(ctx, r, a.Provider.Refund)
+}
+
+// openWith opens a shop whose bank is behind an adapter.
+func openWith(t *testing.T, store payment.Store, o fake.Options, change func(*adapter), more ...func(*payment.Config)) *shop {
+	t.Helper()
+	a := &adapter{}
+	change(a)
+	s := open(t, store, o, append([]func(*payment.Config){func(c *payment.Config) {
+		o.Now = c.Now
+		a.Provider = fake.New(o)
+		c.Providers = []payment.Provider{a}
+	}}, more...)...)
+	s.bank = a.Provider
+	return s
 }
 
 // asError is errors.As for a switch.
