@@ -932,6 +932,7 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 		if err := u.approved(&Event{Amount: root.Amount}, root, was, false); err != nil {
 			return err
 		}
+		return u.applyCumulative(e, root, lease)
 	}
 	e.Cumulative = false
 	return u.adopt(e, root, rest, StateApproved)

@@ -49,7 +49,10 @@ type Stage string
 
 // The stages.
 const (
-	StageBeforeRoute    Stage = "before_route"
+	StageBeforeRoute Stage = "before_route"
+	// StageAfterAuthorize: money is held and not yet collected, so a verdict
+	// costs a void. Methods that collect at once are looked at before the call
+	// instead, without an Operation.
 	StageAfterAuthorize Stage = "after_authorize"
 	StageBeforeRefund   Stage = "before_refund"
 	StageBeforeTransfer Stage = "before_transfer"

@@ -50,7 +50,7 @@ func (c *Client) Pay(ctx context.Context, r Request) (*Payment, error) {
 	if err := r.check(true); err != nil {
 		return nil, err
 	}
-	if c.hasHooks(StageBeforeRoute) {
+	if c.hasHooks(StageBeforeRoute) || c.hasHooks(StageAfterAuthorize) {
 		// The hooks see a payment that is written: asked between two commits.
 		p, _, err := c.create(ctx, r, false)
 		if err != nil || p.Status != StatusCreated {

@@ -253,7 +253,7 @@ func (p *Payment) live() *Operation {
 func computeStatus(p *Payment) Status {
 	t := p.Totals
 	switch {
-	case t.Disputed.Done.IsPositive():
+	case t.Disputed.Done.IsPositive() && !less(sum(t.Disputed.Done, t.Refunded.Done), t.Captured.Done):
 		return StatusChargedBack
 	case t.Refunded.Done.IsPositive() && !less(t.Refunded.Done, t.Captured.Done):
 		return StatusRefunded

@@ -47,12 +47,24 @@ func (c *Client) askHook(ctx context.Context, h HookConfig, r HookRequest) (v Ve
 // askBeforeRoute asks the hooks before a provider is chosen, and records a
 // verdict that stops or changes the payment.
 func (c *Client) askBeforeRoute(ctx context.Context, p *Payment, w wish) (*Payment, wish, error) {
-	if !c.hasHooks(StageBeforeRoute) {
-		return p, w, nil
+	stages := []Stage{StageBeforeRoute}
+	if c.saleOnly(p, w) {
+		// There will be no authorization to look at: those hooks look now.
+		stages = append(stages, StageAfterAuthorize)
 	}
 	view := p.clone()
 	view.Description, view.Metadata = w.Description, w.Metadata
-	v, by := c.askHooks(ctx, HookRequest{Stage: StageBeforeRoute, Payment: view, Method: w.Method.instrument(), Payer: w.Payer, Now: c.now()})
+	var v Verdict
+	var by string
+	for _, stage := range stages {
+		if !c.hasHooks(stage) {
+			continue
+		}
+		x, name := c.askHooks(ctx, HookRequest{Stage: stage, Payment: view, Method: w.Method.instrument(), Payer: w.Payer, Now: c.now()})
+		if by == "" || x.Outcome > v.Outcome {
+			v, by = x, name
+		}
+	}
 	if v.Outcome == StepUp {
 		if c.anyThreeDS(p, w) {
 			w.ThreeDS = ThreeDSChallenge
@@ -87,6 +99,17 @@ func (c *Client) askBeforeRoute(ctx context.Context, p *Payment, w wish) (*Payme
 		return nil
 	})
 	return out, w, err
+}
+
+// saleOnly reports whether every provider that could take the wish collects at
+// once.
+func (c *Client) saleOnly(p *Payment, w wish) bool {
+	for _, name := range c.order {
+		if mc, ok := c.capsFor(name, w.Method.Method); ok && mc.Hold && c.unfit(name, p, w) == "" {
+			return false
+		}
+	}
+	return true
 }
 
 func (c *Client) anyThreeDS(p *Payment, w wish) bool {
