@@ -93,11 +93,12 @@ func TestLateSuccess(t *testing.T) {
 			require.NoError(s.t, err)
 		},
 		"after expiry": func(s *shop, p *payment.Payment) {
-			s.bank.Script("cancel", repeat(fake.TimeoutBefore(), 50)...)
-			for range 30 {
-				s.clock.Add(time.Hour)
-				s.repair(time.Minute)
-			}
+			_, err := s.pay.Apply(s.ctx, payment.Event{Provider: "fake", Dedup: "x1", Kind: payment.OpAuthorize, Status: payment.ResultExpired,
+				OperationID: p.Operations[0].ID})
+			require.NoError(s.t, err)
+			s.clock.Add(25 * time.Hour)
+			s.repair(time.Minute)
+			require.Equal(s.t, payment.StatusExpired, s.get(p.ID).Status)
 		},
 		"after it was reported declined": func(s *shop, p *payment.Payment) {
 			_, err := s.pay.Apply(s.ctx, payment.Event{Provider: "fake", Dedup: "d1", Kind: payment.OpAuthorize, Status: payment.ResultDeclined,
