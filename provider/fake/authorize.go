@@ -207,11 +207,10 @@ func (p *Provider) state(o *object) answer {
 		a.status, a.reason, a.code, a.payable = payment.ResultDeclined, o.declined, o.code, o.out
 	case phaseCanceled:
 		a.status = payment.ResultCanceled
-		if o.captured > 0 { // only the rest was released
-			a.status = payment.ResultApproved
-		}
 	case phaseExpired:
 		a.status = payment.ResultExpired
+	case phaseReversed:
+		a.status, a.reason, a.code = payment.ResultReversed, o.declined, o.code
 	}
 	return a
 }
@@ -331,7 +330,8 @@ func (p *Provider) issue(ctx context.Context, r *payment.AuthorizeRequest) (paym
 	defer p.mu.Unlock()
 	now := p.now()
 	k := p.key(r.Key)
-	switch f := p.fault(string(payment.OpAuthorize), r.Step, r.Key, k.calls); f.kind {
+	k.tries++
+	switch f := p.fault(string(payment.OpAuthorize), r.Step, r.Key, k.tries); f.kind {
 	case faultNotSent:
 		return payment.Result{}, p.fail(r.Step, payment.KindNotSent, f.code, "", nil)
 	case faultPanic:

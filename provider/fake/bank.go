@@ -25,6 +25,7 @@ const (
 	phaseDeclined              // refused
 	phaseCanceled              // canceled, closed, voided
 	phaseExpired               // ended by time
+	phaseReversed              // collected, and undone by the bank
 )
 
 // object is one attempt at the provider: an intent, an order, a trade.
@@ -43,12 +44,13 @@ type object struct {
 	code                  string
 	token                 string // of the method, when it is to be saved
 	by                    Actor  // who made it move money
-	// In minor units of amount's currency.
-	captured, released, refunded int64
-	parts                        []*part
-	prev                         *object // an older attempt of the same operation
-	moves                        []move
-	first                        [1]move // where moves begins
+	// In minor units of amount's currency. captured falls when the bank undoes a
+	// collection, taken does not: what failed does not return to the hold.
+	taken, captured, released, refunded int64
+	parts                               []*part
+	prev                                *object // an older attempt of the same operation
+	moves                               []move
+	first                               [1]move // where moves begins
 }
 
 // move is a Movement as an attempt keeps it.
@@ -85,7 +87,7 @@ func (o *object) held() int64 {
 	if o.phase != phaseHeld {
 		return 0
 	}
-	return o.amount.Minor() - o.captured - o.released
+	return o.amount.Minor() - o.taken - o.released
 }
 
 func (o *object) of(minor int64) money.Amount { return money.Of(minor, o.amount.Currency()) }
@@ -356,6 +358,7 @@ func (p *Provider) id(prefix string) string {
 // collect takes money of an attempt. p.mu is held.
 func (p *Provider) collect(o *object, t *part, amount int64, by Actor, now time.Time) {
 	o.captured += amount
+	o.taken += amount
 	p.move(o, t, MoveCaptured, by, o.of(amount), now)
 	if o.phase == phaseHeld && o.held() == 0 {
 		o.phase = phasePaid
@@ -412,7 +415,7 @@ func (p *Provider) refresh(o *object, now time.Time) {
 // expireHold ends an authorization. What was captured of it stays.
 func (p *Provider) expireHold(o *object, by Actor, now time.Time) {
 	p.release(o, nil, by, now)
-	if o.captured > 0 {
+	if o.taken > 0 {
 		o.phase = phasePaid
 	} else {
 		o.phase = phaseExpired

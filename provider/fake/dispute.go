@@ -72,7 +72,7 @@ func (p *Provider) moveDispute(d *dispute, kind MovementKind, now time.Time) {
 // tellDispute notifies where a dispute stands. p.mu is held.
 func (p *Provider) tellDispute(d *dispute, now time.Time) {
 	f := d.fact
-	p.tell(note{kind: payment.OpDispute, ref: f.Ref, parent: d.obj.ref, op: d.obj.op, amount: f.Amount, dispute: &f, at: now})
+	p.tell(note{kind: payment.OpDispute, ref: f.Ref, parent: d.obj.ref, amount: f.Amount, dispute: &f, at: now})
 }
 
 // Respond sends evidence. See [payment.Disputer].

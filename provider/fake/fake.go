@@ -30,7 +30,7 @@ type Provider struct {
 
 	mu       sync.Mutex
 	ids      uint64
-	reads    int
+	reads    map[string]int     // look-ups per operation, for the draw
 	order    []*object          // of which the provider's reference is the number
 	byOp     map[string]*object // by our operation, the newest
 	indexed  int                // how many of order are in byOp
@@ -78,7 +78,7 @@ func New(o Options) *Provider {
 		byOp:  make(map[string]*object),
 		parts: make(map[string]*part), partOf: make(map[string]*part),
 		disputes: make(map[string]*dispute), keys: make(map[string]*saved),
-		forgot: make(map[string]bool), odds: append([]Odd(nil), o.Odds...),
+		forgot: make(map[string]bool), reads: make(map[string]int), odds: append([]Odd(nil), o.Odds...),
 	}
 	if p.o.Name == "" {
 		p.o.Name = d.name
@@ -184,7 +184,8 @@ func (p *Provider) settle(now time.Time) {
 
 // saved is what is known of a key.
 type saved struct {
-	calls  int
+	calls  int  // that reached the door
+	tries  int  // all of them, for the draw
 	known  bool // answer is set
 	print  uint64
 	at     time.Time
@@ -227,6 +228,7 @@ type answer struct {
 	// fail is an answer that is a refusal of the request.
 	fail payment.ErrorKind
 	busy bool // fail says that the key is known from another request
+	bare bool // what the payer must do is not shown again
 	// again derives the answer anew at a replay, for providers that show the
 	// state as it is.
 	again  func(now time.Time) answer
@@ -315,7 +317,8 @@ func (p *Provider) enter(ctx context.Context, kind payment.OperationKind, c *pay
 	now := p.now()
 	p.settle(now)
 	k := p.key(c.Key)
-	f := p.fault(string(kind), c.Step, c.Key, k.calls)
+	f := p.fault(string(kind), c.Step, c.Key, k.tries)
+	k.tries++
 	switch f.kind {
 	case faultNotSent:
 		p.mu.Unlock()
@@ -443,6 +446,9 @@ func (p *Provider) render(step string, r *payment.Result, a *answer, now time.Ti
 		}
 	case o != nil:
 		p.renderObject(r, o)
+		if a.bare {
+			r.Action = nil
+		}
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func Pending() Fault { return Fault{kind: faultPending} }
 
 // FailLater accepts and decides later, against: a capture that the network
 // rejects, a refund that cannot be paid out, a pending payment that is denied.
-// On what the provider answers finally at once it has no effect.
+// What the provider answers finally at once is declined at once.
 func FailLater(r payment.Reason) Fault {
 	return Fault{kind: faultFailLater, reason: r, code: "fake_" + string(r)}
 }

@@ -19,10 +19,10 @@ func (p *Provider) read(ctx context.Context, c *payment.Call, do func(now time.T
 	p.mu.Lock()
 	now := p.now()
 	p.settle(now)
-	p.reads++
-	f := p.fault("lookup", "lookup", c.Operation, p.reads)
+	p.reads[c.Operation]++
+	f := p.fault("lookup", "lookup", c.Operation, p.reads[c.Operation])
 	switch f.kind {
-	case faultNone, faultSlow:
+	case faultNone, faultSlow, faultDecline, faultChallenge, faultPending, faultFailLater, faultKeyBusy: // a read decides nothing
 	case faultNotSent:
 		p.mu.Unlock()
 		return payment.Result{}, p.fail(c.Step, payment.KindNotSent, f.code, "", nil)
@@ -159,6 +159,7 @@ func (p *Provider) lookupAttempt(r *payment.LookupRequest, now time.Time) answer
 		return absent // the object is there, this step is not
 	}
 	a := p.state(o)
+	a.bare = p.d.numbers // a query there does not repeat the code or the URL
 	a.events = p.strangers(o)
 	return a
 }
@@ -263,7 +264,7 @@ func (p *Provider) fenceNow(o *object, f Fault, now time.Time) answer {
 	case phaseHeld:
 		p.release(o, nil, ByShop, now)
 	}
-	if o.captured > 0 {
+	if o.taken > 0 {
 		o.phase = phasePaid
 	} else {
 		o.phase = phaseCanceled

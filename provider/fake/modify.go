@@ -169,7 +169,7 @@ func (p *Provider) voidNow(o *object, t *part, f Fault, now time.Time) {
 	default:
 		t.state, t.amount = partDone, o.of(o.held())
 		p.release(o, t, t.by, now)
-		if o.captured > 0 {
+		if o.taken > 0 {
 			o.phase = phasePaid
 		} else {
 			o.phase = phaseCanceled
@@ -271,6 +271,12 @@ func (p *Provider) refundNow(o *object, t *part, f Fault, now time.Time) {
 	if f.kind == faultDecline || f.kind == faultFailLater {
 		p.unreserve(o, t)
 		t.state, t.reason, t.code = partFailed, f.reason, f.code
+		return
+	}
+	// The money may be gone since the refund was accepted.
+	if o.refunded > o.captured || (t.of != nil && t.of.state != partDone) {
+		p.unreserve(o, t)
+		t.state, t.reason, t.code = partFailed, payment.ReasonRefundNotAllowed, "capture_reversed"
 		return
 	}
 	t.state = partDone

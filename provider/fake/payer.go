@@ -30,7 +30,7 @@ func (p *Provider) act(what, id string, do func(o *object, now time.Time) error)
 }
 
 var phaseNames = [...]string{"new", "issued", "waiting for the payer", "being paid", "approved by the payer", "pending",
-	"authorized", "paid", "declined", "canceled", "expired"}
+	"authorized", "paid", "declined", "canceled", "expired", "reversed"}
 
 func wrongPhase(o *object) error { return fmt.Errorf("it is %s", phaseNames[o.phase]) }
 
@@ -158,7 +158,7 @@ func (p *Provider) DashboardVoid(id string) error {
 			return wrongPhase(o)
 		}
 		p.release(o, nil, ByDashboard, now)
-		if o.captured > 0 {
+		if o.taken > 0 {
 			o.phase = phasePaid
 		} else {
 			o.phase = phaseCanceled
@@ -195,6 +195,9 @@ func (p *Provider) DashboardRefund(id string, amount money.Amount) error {
 func (p *Provider) CaptureFails(id string) error {
 	return p.actPart("undo the capture of", id, payment.OpCapture, func(o *object, t *part, now time.Time) error {
 		amount := o.of(o.captured)
+		if p.d.sums && !o.sale {
+			return fmt.Errorf("a card's capture does not fail afterwards there")
+		}
 		if t != nil {
 			if t.state != partDone {
 				return fmt.Errorf("the capture is not approved")
@@ -208,7 +211,7 @@ func (p *Provider) CaptureFails(id string) error {
 		o.captured -= amount.Minor()
 		p.move(o, t, MoveCaptureFailed, ByBank, amount, now)
 		if t == nil || o.sale {
-			o.phase, o.declined, o.code, o.out = phaseDeclined, payment.ReasonUnknown, "capture_failed", false
+			o.phase, o.declined, o.code, o.out = phaseReversed, payment.ReasonUnknown, "capture_failed", false
 			p.tell(note{kind: payment.OpAuthorize, status: payment.ResultReversed, op: o.op, stepKey: o.key, ref: o.ref, amount: amount, at: now})
 			return nil
 		}

@@ -66,7 +66,7 @@ func (c *check) sane(what string, r *payment.Result, secrets []string) {
 			c.aside("result-sane", "%s answered absent, which only a look-up may", what)
 		}
 	case payment.ResultActionRequired:
-		if r.Action == nil || r.Action.Kind == "" {
+		if (r.Action == nil && !strings.HasPrefix(what, "Lookup")) || (r.Action != nil && r.Action.Kind == "") {
 			c.aside("result-sane", "%s wants the payer to act and gives no Action", what)
 		}
 	case payment.ResultDeclined:

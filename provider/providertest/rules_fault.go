@@ -57,6 +57,26 @@ func faultRules() []Rule {
 				}
 				return nil
 			}},
+		{ID: "hostile-answers", needs: []Ability{AbilityFault},
+			Text:    "Whatever a 200 holds that is no answer (nothing, null, {}, HTML, half a document) is Unknown.",
+			Why:     "The work may be done; an empty object read as success, or as failure, is the wrong payment either way.",
+			applies: func(c *check) bool { return c.remoteStep() >= 0 },
+			run: func(c *check) error {
+				for n := range garbageForms {
+					a := c.newAttempt(c.sale(true), c.m.Approve)
+					if err := c.fault(c.mc.Flow[0].Name, FaultGarbage); err != nil {
+						return err
+					}
+					r, err := c.send(a, 0)
+					if err == nil {
+						return fmt.Errorf("garbage %d of %d was read as %s", n+1, garbageForms, r.Status)
+					}
+					if err := ofKind(err, payment.KindUnknown); err != nil {
+						return fmt.Errorf("garbage %d of %d: %w", n+1, garbageForms, err)
+					}
+				}
+				return nil
+			}},
 		{ID: "context-over-before", needs: []Ability{AbilityTruth},
 			Text:    "A call whose context is over already is NotSent, and nothing happens.",
 			Why:     "It is the one moment at which the truth is free; anything else parks a payment that never was.",
@@ -215,6 +235,10 @@ func faultRules() []Rule {
 			}},
 	}
 }
+
+// garbageForms is how often a rule asks for an unreadable answer; [Wire] gives
+// another one each time.
+const garbageForms = 8
 
 func orNil(err error) error {
 	if err == nil {

@@ -322,6 +322,16 @@ var sabotages = []sabotage{
 			return rekind(payment.KindUnknown, payment.KindNotSent)(p.Refund(ctx, q))
 		}
 	})},
+	{"hostile-answers", "an empty object as success", fake.Plain, with(func(p *fake.Provider, b *broken) {
+		var n atomic.Int64
+		b.authorize = func(ctx context.Context, q payment.AuthorizeRequest) (payment.Result, error) {
+			r, err := p.Authorize(ctx, q)
+			if err != nil && n.Add(1) == 3 {
+				return payment.Result{Status: payment.ResultApproved}, nil
+			}
+			return r, err
+		}
+	})},
 	{"context-over-before", "sends although nobody waits", fake.Plain, with(func(p *fake.Provider, b *broken) {
 		b.authorize = func(ctx context.Context, q payment.AuthorizeRequest) (payment.Result, error) {
 			return p.Authorize(context.WithoutCancel(ctx), q)
