@@ -15,6 +15,9 @@ import (
 // PaymentIntent, "confirm" charges or authorizes it with the payer's token, and
 // "process" hands it to a terminal reader. See the package comment.
 func (p *Provider) Authorize(ctx context.Context, r payment.AuthorizeRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	if !served(r.Method.Method) {
 		return payment.Result{}, p.notSent(r.Step, "Method", "is not one that Stripe carries")
 	}

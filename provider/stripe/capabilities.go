@@ -63,13 +63,14 @@ func clone(c payment.Capabilities) payment.Capabilities {
 // must also be one of the account's own country; that is Stripe's to refuse.
 func capabilities(c Config) payment.Capabilities {
 	rec := payment.Recovery{KeyLife: keyLife, Lookup: true, LookupGrace: grace, Webhook: len(c.WebhookSecrets) > 0}
-	unheard := rec // nothing notifies of these
-	unheard.Webhook = false
+	replayed := payment.Recovery{KeyLife: keyLife} // nothing tells, and nothing needs to
 	step := func(name string, moves bool, r payment.Recovery) payment.StepSpec {
 		return payment.StepSpec{Name: name, MovesMoney: moves, Recovery: r}
 	}
+	// Of a redirect or a QR code the confirmation moves no money: the payer can
+	// only act on the link in its answer.
 	base := payment.MethodCapabilities{
-		Flow:          []payment.StepSpec{step(stepCreate, false, rec), step(stepConfirm, true, rec)},
+		Flow:          []payment.StepSpec{step(stepCreate, false, rec), step(stepConfirm, false, rec)},
 		Sale:          true,
 		PartialRefund: true,
 		Refund:        step(stepRefund, true, rec),
@@ -79,6 +80,7 @@ func capabilities(c Config) payment.Capabilities {
 	}
 
 	card := base
+	card.Flow = []payment.StepSpec{step(stepCreate, false, rec), step(stepConfirm, true, rec)}
 	card.Hold, card.HoldFor = true, 7*day
 	card.PartialCapture, card.MultiCapture = true, c.MultiCapture
 	card.Capture, card.Void = step(stepCapture, true, rec), step(stepVoid, true, rec)
@@ -87,6 +89,8 @@ func capabilities(c Config) payment.Capabilities {
 	applePay := card
 	applePay.ThreeDS = false // the device has authenticated the payer already
 
+	// A reader that got the payment asks for the card whatever became of our
+	// answer.
 	present := card
 	present.Flow = []payment.StepSpec{step(stepCreate, false, rec), step(stepProcess, true, rec)}
 	present.HoldFor, present.MultiCapture = 2*day, false
@@ -109,6 +113,10 @@ func capabilities(c Config) payment.Capabilities {
 		money.SGD, money.USD,
 	}, 180*day
 
+	transfer := step(stepTransfer, true, rec)
+	if c.Account != "" {
+		transfer = payment.StepSpec{} // only a platform pays others on
+	}
 	return payment.Capabilities{
 		Methods: map[payment.Method]payment.MethodCapabilities{
 			payment.MethodCard:        card,
@@ -120,11 +128,11 @@ func capabilities(c Config) payment.Capabilities {
 			payment.MethodAlipay:      alipay,
 			payment.MethodWeChatPay:   wechat,
 		},
-		Transfer: step(stepTransfer, true, rec),
+		Transfer: transfer,
 		Respond:  step(stepRespond, false, rec),
 		Accept:   step(stepAccept, false, rec),
 		Save:     step(stepSave, false, rec),
-		Forget:   step(stepForget, false, unheard),
+		Forget:   step(stepForget, false, replayed),
 		Webhooks: len(c.WebhookSecrets) > 0,
 	}
 }

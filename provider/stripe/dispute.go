@@ -70,6 +70,9 @@ var alias = map[string]string{"customer_email_address": "customer_email", "custo
 // then the dispute is updated once. With r.Submit that is final: Stripe passes
 // it on to the bank.
 func (p *Provider) Respond(ctx context.Context, r payment.RespondRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	if why := checkDispute(r.DisputeRef); why != "" {
 		return payment.Result{}, p.notSent(r.Step, "DisputeRef", why)
 	}
@@ -176,6 +179,9 @@ func fileName(f payment.EvidenceFile) string {
 
 // Accept gives a dispute up: Stripe closes it as lost, for good.
 func (p *Provider) Accept(ctx context.Context, r payment.AcceptRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	if why := checkDispute(r.DisputeRef); why != "" {
 		return payment.Result{}, p.notSent(r.Step, "DisputeRef", why)
 	}

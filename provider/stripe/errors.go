@@ -50,6 +50,15 @@ func (p *Provider) notSent(step, field, problem string) *payment.CallError {
 	return &payment.CallError{Kind: payment.KindNotSent, Provider: p.name, Step: step, Code: "invalid_input", Message: field + ": " + problem}
 }
 
+// keyed refuses a key that could not be one of the client's, before anything is
+// derived from it: it goes into a header, and an empty one protects from nothing.
+func (p *Provider) keyed(c payment.Call) error {
+	if c.Key == "" || len(c.Key) > 64 || httpx.CheckID("Key", c.Key) != nil {
+		return p.notSent(c.Step, "Key", "is not an idempotency key of the client: 1 to 64 letters and digits")
+	}
+	return nil
+}
+
 // unreadable is an answer that came and cannot be used.
 func (p *Provider) unreadable(step, why string) *payment.CallError {
 	return &payment.CallError{Kind: payment.KindUnknown, Provider: p.name, Step: step, Code: "unreadable_answer", Message: why}
@@ -77,6 +86,10 @@ func (p *Provider) failed(ctx context.Context, step string, call *httpx.Call, er
 		ce.RetryAfter = n
 	}
 	f.api = errorObject(err)
+	if kind := bareKind(out.Status); f.api == nil && kind != "" && isJSON(err) {
+		ce.Kind, ce.Code, ce.Message = kind, "status_"+strconv.Itoa(out.Status), "Stripe answered "+strconv.Itoa(out.Status)+" and said no more"
+		return f
+	}
 	if f.api == nil || out.Status < 400 {
 		ce.Code, ce.Message = "unreadable_answer", "status "+strconv.Itoa(out.Status)+" without a body that can be read, it may have happened"
 		return f
@@ -85,6 +98,26 @@ func (p *Provider) failed(ctx context.Context, step string, call *httpx.Call, er
 	ce.Message = f.api.words(out.Status)
 	ce.Kind, ce.KeyConflict = kindOf(out.Status, f.api)
 	return f
+}
+
+// bareKind is what a status proves that comes with JSON but no error object; ""
+// for nothing.
+func bareKind(status int) payment.ErrorKind {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests:
+		return payment.KindRejectedMerchant
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusUnprocessableEntity:
+		return payment.KindRejectedRequest
+	}
+	return ""
+}
+
+// isJSON reports whether an error answer was JSON at all: the page of some proxy
+// on the way proves nothing. The SDK makes its error of the very body if that is
+// JSON without an error object.
+func isJSON(err error) bool {
+	var se *stripego.Error
+	return errors.As(err, &se) || (err != nil && json.Valid([]byte(err.Error())))
 }
 
 // kindOf says what an error object proves.

@@ -20,14 +20,16 @@ type hookServer struct {
 }
 
 func (h *hookServer) start(t *testing.T) {
-	srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		h.got = append(h.got, payment.Webhook{Header: r.Header.Clone(), Body: body, Now: time.Now()})
-	}))
+	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	h.url = srv.URL
+}
+
+func (h *hookServer) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.got = append(h.got, payment.Webhook{Header: r.Header.Clone(), Body: body, Now: time.Now()})
 }
 
 func (h *hookServer) take() []payment.Webhook {

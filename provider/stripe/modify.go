@@ -13,6 +13,9 @@ import (
 // Config.MultiCapture, or with r.Final, Stripe releases the rest. The capture
 // has no object of its own: Result.Ref is "".
 func (p *Provider) Capture(ctx context.Context, r payment.CaptureRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	if why := checkRef(r.Ref, "pi_"); why != "" {
 		return payment.Result{}, p.notSent(r.Step, "Ref", why)
 	}
@@ -95,6 +98,9 @@ func (p *Provider) captureRefused(f *failure, r payment.CaptureRequest) (payment
 // part is ended by a final capture of nothing, as Stripe has it; another one is
 // canceled. One that is canceled already is approved.
 func (p *Provider) Void(ctx context.Context, r payment.VoidRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	if why := checkRef(r.Ref, "pi_"); why != "" {
 		return payment.Result{}, p.notSent(r.Step, "Ref", why)
 	}
@@ -137,6 +143,9 @@ func (p *Provider) release(ctx context.Context, r payment.VoidRequest) (payment.
 // already the answer is declined, with the fact in Result.Events; while Stripe
 // works on it the answer is pending.
 func (p *Provider) Fence(ctx context.Context, r payment.FenceRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	if why := checkRef(r.Ref, "pi_"); why != "" {
 		return payment.Result{}, p.notSent(r.Step, "Ref", why)
 	}
@@ -230,6 +239,9 @@ func event(r payment.Result) payment.Event {
 // of the other party comes back from it in proportion, and the application fee
 // likewise.
 func (p *Provider) Refund(ctx context.Context, r payment.RefundRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	if why := checkRef(r.Ref, "pi_"); why != "" {
 		return payment.Result{}, p.notSent(r.Step, "Ref", why)
 	}

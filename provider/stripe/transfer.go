@@ -14,6 +14,9 @@ import (
 // Stripe does not allow that for payments captured in several parts; give no
 // SourceRef there.
 func (p *Provider) Transfer(ctx context.Context, r payment.TransferRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	n, err := units.ToUnits(r.Amount)
 	if err != nil {
 		return payment.Result{}, p.notSent(r.Step, "Amount", err.Error())

@@ -15,6 +15,9 @@ import (
 // the card into Stripe's element. A payer who has no customer at Stripe gets one
 // first (see the package comment).
 func (p *Provider) Save(ctx context.Context, r payment.SaveRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	token := r.Method.Token.Reveal()
 	switch {
 	case !served(r.Method.Method) || stripeType(r.Method.Method) != "card":
@@ -187,6 +190,9 @@ func (p *Provider) lookupSave(ctx context.Context, r payment.LookupRequest) (pay
 // again. One that Stripe does not know, or that is detached already, is
 // approved.
 func (p *Provider) Forget(ctx context.Context, r payment.ForgetRequest) (payment.Result, error) {
+	if err := p.keyed(r.Call); err != nil {
+		return payment.Result{}, err
+	}
 	token := r.Token.Reveal()
 	if httpx.CheckID("token", token) != nil || !strings.HasPrefix(token, "pm_") && !strings.HasPrefix(token, "card_") && !strings.HasPrefix(token, "src_") {
 		return payment.Result{}, p.notSent(r.Step, "Token", "is not a saved method of Stripe (pm_...)")
