@@ -37,7 +37,7 @@ func TestStore(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "shop ?#%.db") // what a URL would treat specially
 		s := open(t, path)
 		return storetest.Fixture{
-			Store: s,
+			Store:  s,
 			Reopen: func(t testing.TB) payment.Store { return open(t, path) }, // without Close: as after a crash
 			Second: func(t testing.TB) payment.Store { return open(t, path) },
 			Join:   func(t testing.TB) (context.Context, func() error, func() error) { return join(t, s) },

@@ -79,7 +79,9 @@ func claimsRollBack(c *checker) {
 		return errBoom
 	})
 	c.is(err, errBoom, "Update")
-	c.update(func(ctx context.Context, tx payment.Tx) error { return tx.Claim(ctx, claim(payment.ClaimKey, "k", "stays")) })
+	c.update(func(ctx context.Context, tx payment.Tx) error {
+		return tx.Claim(ctx, claim(payment.ClaimKey, "k", "stays"))
+	})
 	if got := c.holder(payment.ClaimKey, "k"); got != "stays" {
 		c.fail("the key is held by %q", got)
 	}
@@ -155,14 +157,18 @@ func claimsAnyOrder(c *checker) {
 }
 
 func releaseByOwner(c *checker) {
-	c.update(func(ctx context.Context, tx payment.Tx) error { return tx.Claim(ctx, claim(payment.ClaimCharging, "k", "first")) })
+	c.update(func(ctx context.Context, tx payment.Tx) error {
+		return tx.Claim(ctx, claim(payment.ClaimCharging, "k", "first"))
+	})
 	c.update(func(ctx context.Context, tx payment.Tx) error {
 		return tx.Release(ctx, payment.ClaimCharging, "k", "second")
 	})
 	if got := c.holder(payment.ClaimCharging, "k"); got != "first" {
 		c.fail("after a release by another the key is held by %q", got)
 	}
-	c.update(func(ctx context.Context, tx payment.Tx) error { return tx.Release(ctx, payment.ClaimReference, "k", "first") })
+	c.update(func(ctx context.Context, tx payment.Tx) error {
+		return tx.Release(ctx, payment.ClaimReference, "k", "first")
+	})
 	if got := c.holder(payment.ClaimCharging, "k"); got != "first" {
 		c.fail("a release of another kind gave the key up")
 	}

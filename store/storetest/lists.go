@@ -121,7 +121,9 @@ func paymentsFiltered(c *checker) {
 		c.update(func(ctx context.Context, tx payment.Tx) error { return tx.InsertPayment(ctx, p) })
 	}
 	slices.Reverse(all)
-	operation := func(p *payment.Payment, ok func(*payment.Operation) bool) bool { return slices.ContainsFunc(p.Operations, ok) }
+	operation := func(p *payment.Payment, ok func(*payment.Operation) bool) bool {
+		return slices.ContainsFunc(p.Operations, ok)
+	}
 	open := func(p *payment.Payment) bool {
 		return operation(p, func(o *payment.Operation) bool { return o.State.Outstanding() })
 	}
