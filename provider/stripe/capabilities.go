@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tender-go/payment"
@@ -39,10 +40,11 @@ const (
 // Capabilities says what the instance can do.
 func (p *Provider) Capabilities() payment.Capabilities { return clone(p.caps) }
 
-// clone copies the maps, so that no caller changes what another reads.
+// clone copies what can be changed, so that no caller changes what another reads.
 func clone(c payment.Capabilities) payment.Capabilities {
 	methods := make(map[payment.Method]payment.MethodCapabilities, len(c.Methods))
 	for m, mc := range c.Methods {
+		mc.Flow, mc.Currencies = slices.Clone(mc.Flow), slices.Clone(mc.Currencies)
 		methods[m] = mc
 	}
 	c.Methods = methods

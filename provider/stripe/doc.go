@@ -40,7 +40,9 @@
 // money, and has a key derived from the step's, so that a replay finds it again:
 // a customer (key + "c") when a method is to be saved and the payer has none, and
 // each file of a dispute's evidence (key + "f0", "f1", ...). If the process dies
-// in between, what is left over is an unused customer or file.
+// in between, what is left over is an unused customer or file. A fence first
+// takes the payment off the reader's screen (key + "r"), and where Stripe kept an
+// earlier refusal to cancel under its key, it asks again (key + "x").
 //
 // A look-up reads the object by its id. Where the id never came back it lists
 // the objects made since and compares the operation's id in their metadata; the

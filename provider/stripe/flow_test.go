@@ -201,6 +201,37 @@ func TestMultiCapture(t *testing.T) {
 	require.Equal(t, int64(0), truth.Capturable)
 }
 
+// TestCaptureThatWouldReleaseTheRest: a card that allows one capture only must
+// not lose what the shop wants to capture later.
+func TestCaptureThatWouldReleaseTheRest(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, nil) // asks for one capture only
+	req, res := s.pay(payment.AuthorizeRequest{Method: payment.Card("pm_card_visa")})
+	require.NotEqual(t, "available", res.Data["multi"])
+	s.p = s.provider(func(c *stripe.Config) { c.MultiCapture = true })
+	part := payment.CaptureRequest{Call: s.on(req.Call, "capture"), Amount: money.Of(400, money.USD)}
+	_, err := s.p.Capture(ctx, part)
+	ce := callError(t, err)
+	require.Equal(t, payment.KindNotSent, ce.Kind)
+	require.Contains(t, ce.Message, "Final:")
+	truth, _ := s.srv.Stripe.Payment(req.Ref)
+	require.Equal(t, int64(1000), truth.Capturable)
+
+	whole := payment.CaptureRequest{Call: s.on(req.Call, "capture"), Amount: usd10}
+	done, err := s.p.Capture(ctx, whole)
+	require.NoError(t, err)
+	require.Equal(t, payment.ResultApproved, done.Status)
+
+	// What the card allows is asked for where only a webhook brought the hold.
+	req, _ = s.pay(payment.AuthorizeRequest{Method: payment.Card("pm_card_visa")})
+	part = payment.CaptureRequest{Call: s.on(req.Call, "capture"), Amount: money.Of(400, money.USD)}
+	part.Data = nil
+	_, err = s.p.Capture(ctx, part)
+	require.NoError(t, err)
+	truth, _ = s.srv.Stripe.Payment(req.Ref)
+	require.Equal(t, int64(600), truth.Capturable, "the rest stays held")
+}
+
 func TestDeclines(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, nil)

@@ -31,8 +31,14 @@ func (p *Provider) Capture(ctx context.Context, r payment.CaptureRequest) (payme
 	// The mark proves later that this very step happened; the intent itself
 	// knows only the sum of its captures.
 	params.AddMetadata(metaCapture+r.Key, itoa(int(n)))
-	if p.multi && !r.Final && r.Data[dataMulti] == "available" {
-		params.FinalCapture = stripego.Bool(false)
+	if p.multi && !r.Final {
+		more, err := p.mayGoOn(ctx, r, n)
+		if err != nil {
+			return payment.Result{}, err
+		}
+		if more {
+			params.FinalCapture = stripego.Bool(false)
+		}
 	}
 	if to, keeps, serr := p.share(r.Step, r.Amount, r.Splits); serr != nil {
 		return payment.Result{}, serr
@@ -62,13 +68,45 @@ func (p *Provider) Capture(ctx context.Context, r payment.CaptureRequest) (payme
 	res := payment.Result{Status: payment.ResultApproved, Captured: true, Data: map[string]string{}}
 	in.describe(&res)
 	res.ExpiresAt = unix(0)
-	if !p.multi {
+	if !p.multi && r.Data[dataMulti] != "available" {
 		// One capture is all there is, so the sum is this one.
 		res.Amount = received
 	} else if received.Minor() < r.Amount.Minor() {
 		return payment.Result{}, p.unreadable(r.Step, "less was received in all than this capture asked for")
 	}
 	return res, nil
+}
+
+// mayGoOn reports whether a capture that is not the last may leave the rest
+// held. A card that allows only one capture would lose its rest in silence: then
+// only the whole may be captured.
+func (p *Provider) mayGoOn(ctx context.Context, r payment.CaptureRequest, n int64) (bool, error) {
+	if r.Data[dataMulti] == "available" {
+		return true, nil
+	}
+	// Unknown, where the authorization was learned by a webhook.
+	in, f := p.intent(ctx, r.Step, r.Ref)
+	switch {
+	case f != nil:
+		return false, f.before()
+	case in.check(r.Ref, r.Amount) != "":
+		return false, p.notSent(r.Step, "Ref", "could not be read before the capture")
+	case in.multi():
+		return true, nil
+	case in.Status == "requires_capture" && n < in.AmountCapturable:
+		return false, p.notSent(r.Step, "Final", "is not set, and this card can be captured only once: capture all that is due now with Final, the rest is released")
+	}
+	return false, nil
+}
+
+// multi reports whether the card allows several captures.
+func (in *intent) multi() bool {
+	ch := in.LatestCharge.Object
+	if ch == nil {
+		return false
+	}
+	c := ch.Details.V.card()
+	return c != nil && c.Multicapture != nil && c.Multicapture.Status == "available"
 }
 
 // captureRefused reads why a capture did not happen. An authorization that has
@@ -104,7 +142,7 @@ func (p *Provider) Void(ctx context.Context, r payment.VoidRequest) (payment.Res
 	if why := checkRef(r.Ref, "pi_"); why != "" {
 		return payment.Result{}, p.notSent(r.Step, "Ref", why)
 	}
-	if p.multi && r.Data[dataMulti] == "available" {
+	if p.multi || r.Data[dataMulti] == "available" {
 		in, f := p.intent(ctx, r.Step, r.Ref)
 		switch {
 		case f != nil:
@@ -161,11 +199,38 @@ func (p *Provider) Fence(ctx context.Context, r payment.FenceRequest) (payment.R
 	if res, done, err := p.ended(in, r.Step); done {
 		return res, err
 	}
+	if err := p.clearReader(ctx, r.Call, in); err != nil {
+		return payment.Result{}, err
+	}
 	res, f, err := p.cancel(ctx, r.Step, r.Key, r.Ref)
 	if f != nil {
 		return payment.Result{}, f.call
 	}
 	return res, err
+}
+
+// clearReader takes an intent off the screen of its reader, where it still is:
+// Stripe cancels no intent that a reader works on. What else a reader does is
+// left alone.
+func (p *Provider) clearReader(ctx context.Context, c payment.Call, in *intent) error {
+	id := in.Metadata[metaReader]
+	if checkRef(id, "tmr_") != "" {
+		return nil
+	}
+	rd := &reader{}
+	if f := p.get(ctx, c.Step, "/v1/terminal/readers/"+id, nil, rd); f != nil {
+		if f.missing() {
+			return nil
+		}
+		return f.before()
+	}
+	if rd.Action == nil || rd.Action.Status != "in_progress" || rd.Action.Process.PaymentIntent.ID != in.ID {
+		return nil
+	}
+	if _, f := p.post(ctx, c.Step, "/v1/terminal/readers/"+id+"/cancel_action", c.Key+"r", &stripego.TerminalReaderCancelActionParams{}, rd); f != nil {
+		return f.aside("the end of the reader's action")
+	}
+	return nil
 }
 
 // cancel cancels an intent. When Stripe refuses, the intent itself says why. A

@@ -361,6 +361,18 @@ func TestReader(t *testing.T) {
 	require.Equal(t, payment.ResultDeclined, found.Status)
 	require.Equal(t, payment.ReasonPayerCanceled, found.Decline.Reason)
 
+	// A fence takes it off the screen first, but only if it is there.
+	paths, state = nil, "in_progress"
+	fence := payment.FenceRequest{Call: payment.Call{Step: "cancel", Key: "k3", Ref: "pi_1"}, Amount: usd10}
+	_, err = p.Fence(ctx, fence)
+	require.Error(t, err, "the intent is still open in this play")
+	require.Equal(t, []string{"GET /v1/payment_intents/pi_1", "GET /v1/terminal/readers/tmr_1", "POST /v1/terminal/readers/tmr_1/cancel_action", "POST /v1/payment_intents/pi_1/cancel"}, paths)
+	paths, state = nil, "failed"
+	_, err = p.Fence(ctx, fence)
+	require.Error(t, err)
+	require.NotContains(t, strings.Join(paths, " "), "cancel_action")
+	paths = append([]string{"POST /v1/payment_intents", "POST /v1/terminal/readers/tmr_1/process_payment_intent"}, paths...)
+
 	intent = strings.Replace(intent, "requires_payment_method", "succeeded", 1)
 	intent = strings.Replace(intent, `"amount":1000`, `"amount":1000,"amount_received":1000`, 1)
 	found, err = p.Lookup(ctx, look)

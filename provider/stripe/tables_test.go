@@ -178,7 +178,9 @@ func TestMethodsAreRestricted(t *testing.T) {
 	_, ok := caps.For(payment.MethodMastercard)
 	require.False(t, ok)
 	caps.Methods[payment.MethodPayPal] = payment.MethodCapabilities{}
+	caps.Methods[payment.MethodIDEAL].Flow[0].MovesMoney = true
 	require.Len(t, p.Capabilities().Methods, 2, "what a caller does to its copy changes nothing")
+	require.False(t, p.Capabilities().Methods[payment.MethodIDEAL].Flow[0].MovesMoney)
 }
 
 func TestCapabilitiesAreWhole(t *testing.T) {
