@@ -31,6 +31,7 @@ func (p *Provider) outcome(r *payment.AuthorizeRequest, f Fault) Fault {
 	switch f.kind {
 	case faultDecline, faultChallenge, faultPending, faultFailLater:
 		return f
+	default: // the token decides
 	}
 	token := r.Method.Token.Reveal()
 	switch {
@@ -109,6 +110,7 @@ func (p *Provider) authorize(k *saved, r *payment.AuthorizeRequest, f Fault, now
 		if r.Step == "details" {
 			return deny("details_missing") // the browser's values come by Resume
 		}
+	default: // one step, charged below
 	}
 	return p.charge(p.newObject(r, phaseNew, now), r, f, now)
 }
@@ -308,6 +310,7 @@ func (p *Provider) prepay(k *saved, r *payment.AuthorizeRequest, f Fault, now ti
 			return conflict("ORDERPAID")
 		case phaseCanceled, phaseExpired:
 			return conflict("ORDER_CLOSED")
+		default: // still open
 		}
 		return p.state(o)
 	}
@@ -336,6 +339,7 @@ func (p *Provider) issue(ctx context.Context, r *payment.AuthorizeRequest) (paym
 		return payment.Result{}, p.fail(r.Step, payment.KindNotSent, f.code, "", nil)
 	case faultPanic:
 		panic("fake: scripted panic in step " + r.Step)
+	default: // there is no network on the way
 	}
 	k.calls++
 	print := p.authorizePrint(r)

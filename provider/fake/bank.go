@@ -118,7 +118,6 @@ type part struct {
 	// refunded of a capture, in minor units.
 	refunded int64
 	token    string // of a saved method
-	dispute  *dispute
 }
 
 // MovementKind says what happened to money.
@@ -203,6 +202,7 @@ func (t Truth) Collections() []string {
 			net[m.Object] += m.Amount.Minor()
 		case MoveCaptureFailed:
 			net[m.Object] -= m.Amount.Minor()
+		default: // what is no collection
 		}
 	}
 	return slices.DeleteFunc(order, func(o string) bool { return net[o] <= 0 })
@@ -262,6 +262,7 @@ func (p *Provider) Collected() map[money.Currency]money.Amount {
 			sums[c] = money.Of(sums[c].Minor()+m.Amount.Minor(), c)
 		case MoveCaptureFailed:
 			sums[c] = money.Of(sums[c].Minor()-m.Amount.Minor(), c)
+		default: // what is no collection
 		}
 	}
 	return sums
@@ -409,6 +410,7 @@ func (p *Provider) refresh(o *object, now time.Time) {
 		if known {
 			p.tellObject(o, payment.ResultExpired, now)
 		}
+	default: // time alone changes nothing
 	}
 }
 

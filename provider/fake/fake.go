@@ -326,6 +326,7 @@ func (p *Provider) enter(ctx context.Context, kind payment.OperationKind, c *pay
 	case faultPanic:
 		p.mu.Unlock()
 		panic("fake: scripted panic in step " + c.Step)
+	default: // it reaches the door
 	}
 	k.calls++
 	if p.o.Record {
@@ -335,6 +336,7 @@ func (p *Provider) enter(ctx context.Context, kind payment.OperationKind, c *pay
 	case faultMerchant, faultRequest, faultKeyBusy, faultTimeoutBefore, faultResetBefore, faultErrorBefore:
 		p.mu.Unlock()
 		return nil, f, now, p.before(c.Step, f)
+	default: // it reaches the work
 	}
 	return k, f, now, nil
 }
@@ -365,6 +367,7 @@ func (p *Provider) leave(ctx context.Context, step string, a answer, f Fault, no
 				return payment.Result{}, p.fail(step, payment.KindUnknown, "timeout", "", werr)
 			}
 		}
+	default: // the answer comes home
 	}
 	return r, err
 }
@@ -379,6 +382,7 @@ func (p *Provider) before(step string, f Fault) *payment.CallError {
 		e.Kind = payment.KindRejectedRequest
 	case faultKeyBusy:
 		e.KeyConflict = true
+	default: // its outcome stays unknown
 	}
 	return e
 }
@@ -435,7 +439,7 @@ func (p *Provider) render(step string, r *payment.Result, a *answer, now time.Ti
 		if t.amount.Currency() != "" && r.Amount.Currency() == "" {
 			r.Amount = t.amount
 		}
-		if !(p.d.sums && (t.kind == payment.OpCapture || t.kind == payment.OpVoid)) {
+		if nameless := p.d.sums && (t.kind == payment.OpCapture || t.kind == payment.OpVoid); !nameless {
 			r.Ref = t.ref
 		}
 		if t.token != "" && a.status == payment.ResultApproved {
@@ -485,6 +489,7 @@ func (p *Provider) renderObject(r *payment.Result, o *object) {
 		if p.d.method.RefundsCapture {
 			p.captureData(r, o)
 		}
+	default: // nothing more to show
 	}
 }
 
@@ -513,6 +518,7 @@ func (p *Provider) action(o *object) *payment.Action {
 		return &payment.Action{Kind: payment.ActionRedirect, URL: "https://alipay.invalid/gateway.do?out_trade_no=" + o.op, Method: "GET", ExpiresAt: o.until}
 	case PayPal:
 		return &payment.Action{Kind: payment.ActionRedirect, URL: "https://paypal.invalid/checkoutnow?token=" + o.ref, Method: "GET", ExpiresAt: o.until}
+	default: // cards are challenged
 	}
 	return p.challenge(o.ref)
 }

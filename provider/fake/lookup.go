@@ -73,6 +73,7 @@ func (p *Provider) Lookup(ctx context.Context, r payment.LookupRequest) (payment
 			}
 		case payment.OpVoid:
 			return p.lookupVoid(&r, now)
+		default: // the rest have objects of their own
 		}
 		t := p.parts[r.StepRef]
 		if t == nil || t.kind != r.Kind {
@@ -224,7 +225,7 @@ func (p *Provider) Fence(ctx context.Context, r payment.FenceRequest) (payment.R
 	if p.d.kind == Stripe && r.Ref == "" {
 		return payment.Result{}, p.fail(r.Step, payment.KindNotSent, "needs_id", "an intent is canceled by its id: look it up first", nil)
 	}
-	return p.call(ctx, "fence", &r.Call, p.modifyPrint("fence", &r.Call, money.Amount{}, r.TargetKey, false), func(f Fault, now time.Time) answer {
+	return p.call(ctx, "fence", &r.Call, p.modifyPrint("fence", &r.Call, money.Amount{}, r.TargetKey, false), func(_ Fault, now time.Time) answer {
 		if p.d.kind == Adyen {
 			return p.technicalCancel(&r, now)
 		}
@@ -240,12 +241,12 @@ func (p *Provider) Fence(ctx context.Context, r payment.FenceRequest) (payment.R
 			return answer{status: payment.ResultApproved}
 		}
 		p.refresh(o, now)
-		return p.fenceNow(o, f, now)
+		return p.fenceNow(o, now)
 	})
 }
 
 // fenceNow cancels or closes. p.mu is held.
-func (p *Provider) fenceNow(o *object, f Fault, now time.Time) answer {
+func (p *Provider) fenceNow(o *object, now time.Time) answer {
 	done := answer{status: payment.ResultApproved, obj: o}
 	switch o.phase {
 	case phasePaid:
@@ -263,6 +264,7 @@ func (p *Provider) fenceNow(o *object, f Fault, now time.Time) answer {
 		return done
 	case phaseHeld:
 		p.release(o, nil, ByShop, now)
+	default: // nobody has paid
 	}
 	if o.taken > 0 {
 		o.phase = phasePaid

@@ -330,6 +330,7 @@ func (p *Provider) balance(c money.Currency) int64 {
 			sum += m.Amount.Minor()
 		case MoveCaptureFailed, MoveRefunded, MoveDisputed, MoveTransferred:
 			sum -= m.Amount.Minor()
+		default: // a hold is not the shop's
 		}
 	}
 	for _, o := range p.order {

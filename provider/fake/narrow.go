@@ -13,6 +13,7 @@ func (p *Provider) Narrow() payment.Provider {
 		return narrowWallet{p, p, p, p, p, p}
 	case PayPal:
 		return narrowPayPal{p, p, p, p, p, p, p, p}
+	default: // cards
 	}
 	return narrowCard{p, p, p, p, p, p, p, p, p, p, p}
 }

@@ -55,4 +55,4 @@ type Options struct {
 
 // defaultSecret signs where the options name none. It protects nothing: the
 // fake moves no money.
-const defaultSecret = "fake-webhook-secret"
+const defaultSecret = "fake-webhook-secret" //nolint:gosec // G101: the secret of a fake, public on purpose

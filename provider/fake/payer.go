@@ -41,6 +41,7 @@ func (o *object) payable() bool {
 		return true
 	case phaseNew, phaseDeclined:
 		return o.out
+	default: // out of the payer's hands
 	}
 	return false
 }
@@ -51,8 +52,8 @@ func (o *object) payable() bool {
 // only with Resume: see [Provider.Return]. On a saved method that waits for its
 // owner, name the method's reference or operation.
 func (p *Provider) PayerPays(id string) error {
-	if done, err := p.payerSaves(id, true); done {
-		return err
+	if p.payerSaves(id, true) {
+		return nil
 	}
 	return p.act("pay", id, func(o *object, now time.Time) error {
 		if !o.payable() {
@@ -97,8 +98,8 @@ func (p *Provider) PayerCancels(id string) error {
 
 // PayerFailsChallenge lets the payer fail to authenticate.
 func (p *Provider) PayerFailsChallenge(id string) error {
-	if done, err := p.payerSaves(id, false); done {
-		return err
+	if p.payerSaves(id, false) {
+		return nil
 	}
 	return p.payerEnds("fail the challenge of", id, payment.ReasonAuthenticationFailed, "fails")
 }

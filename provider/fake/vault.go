@@ -39,9 +39,9 @@ func (p *Provider) tellSaved(t *part, now time.Time) {
 	p.tell(note{kind: payment.OpSave, status: a.status, op: t.op, stepKey: t.key, ref: t.ref, token: t.token, reason: a.reason, code: a.code, at: now})
 }
 
-// payerSaves ends a Save that waits for the payer; done is false if id names
-// none.
-func (p *Provider) payerSaves(id string, pass bool) (done bool, err error) {
+// payerSaves ends a Save that waits for the payer, and reports whether id names
+// one.
+func (p *Provider) payerSaves(id string, pass bool) bool {
 	p.mu.Lock()
 	t := p.parts[id]
 	if t == nil {
@@ -49,7 +49,7 @@ func (p *Provider) payerSaves(id string, pass bool) (done bool, err error) {
 	}
 	if t == nil || t.kind != payment.OpSave || t.state != partPending {
 		p.mu.Unlock()
-		return false, nil
+		return false
 	}
 	if pass {
 		t.state, t.token = partDone, "saved_"+t.ref
@@ -59,7 +59,7 @@ func (p *Provider) payerSaves(id string, pass bool) (done bool, err error) {
 	p.tellSaved(t, p.now())
 	p.mu.Unlock()
 	p.push()
-	return true, nil
+	return true
 }
 
 // Forget removes a stored method; a payment with its token is declined from

@@ -98,6 +98,7 @@ func (p *Provider) tellObject(o *object, status payment.ResultStatus, now time.T
 		n.token = o.token
 	case payment.ResultDeclined:
 		n.reason, n.code, n.payable = o.declined, o.code, o.out
+	default: // says nothing more
 	}
 	p.tell(n)
 }
@@ -122,6 +123,7 @@ func (p *Provider) tellPart(t *part, now time.Time) {
 			}
 			p.tellObject(t.obj, payment.ResultCanceled, now)
 			return
+		default: // has an object of its own
 		}
 	}
 	p.tell(n)

@@ -248,7 +248,7 @@ func (c *check) resume(a *attempt, i int, values url.Values) (bool, error) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("Resume: %w", err)
+		return false, fmt.Errorf("the resume: %w", err)
 	}
 	a.key, a.step = r.Key, step
 	a.take(res)

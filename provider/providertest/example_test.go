@@ -26,6 +26,6 @@ func ExampleCheck() {
 		fmt.Printf("%s (%s): %v\n  %s\n", v.Rule.ID, v.Method, v.Err, v.Rule.Why)
 	}
 	// Output:
-	// approve-hold (card): Captured is true
+	// approve-hold (card): it says Captured true
 	//   Captured true books money that is not there.
 }

@@ -202,10 +202,7 @@ func faultRules() []Rule {
 				r := c.request(a, 0)
 				a.key, a.step = r.Key, r.Step
 				res, _, err := c.lookupAttempt(a)
-				if err != nil {
-					return nil // it says that it does not know
-				}
-				if res.Status != payment.ResultAbsent {
+				if err == nil && res.Status != payment.ResultAbsent {
 					return fmt.Errorf("the look-up says %s", res.Status)
 				}
 				return nil
@@ -282,11 +279,11 @@ func ofKind(err error, want payment.ErrorKind) error {
 	case err == nil:
 		return fmt.Errorf("there is no error; it should be %s", want)
 	case !errors.As(err, &ce):
-		return fmt.Errorf("the error is a %T; it should be a *payment.CallError of kind %s", err, want)
+		return fmt.Errorf("the error is a %T; it should be a *payment.CallError of kind %s: %w", err, want, err)
 	case ce.Kind != want:
-		return fmt.Errorf("the kind is %s; it should be %s (%v)", ce.Kind, want, err)
+		return fmt.Errorf("the kind is %s; it should be %s: %w", ce.Kind, want, err)
 	case ce.Step == "" || ce.Provider == "":
-		return fmt.Errorf("the error does not name provider and step: %v", err)
+		return fmt.Errorf("the error does not name provider and step: %w", err)
 	}
 	return nil
 }

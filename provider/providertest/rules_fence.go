@@ -61,7 +61,7 @@ func (c *check) fence(a *attempt, ref, targetKey string) (payment.Result, error)
 	r.Ref, r.Data = ref, maps.Clone(a.data)
 	res, err := c.guarded("Fence", nil, func() (payment.Result, error) { return p.Fence(c.ctx, r) })
 	if err != nil {
-		return res, fmt.Errorf("Fence: %w", err)
+		return res, fmt.Errorf("the fence: %w", err)
 	}
 	for n := 0; res.Status == payment.ResultPending && n < patience; n++ {
 		for _, e := range c.events() {
@@ -151,7 +151,7 @@ func fencePaid(c *check) error {
 		}
 		found, asked, err := c.lookupAttempt(a)
 		if asked && (err != nil || found.Status != payment.ResultApproved) {
-			return fmt.Errorf("the fence says declined, and the look-up says %s (%v)", found.Status, err)
+			return fmt.Errorf("the fence says declined, and the look-up says %s: %w", found.Status, orNil(err))
 		}
 	}
 	return c.truthPaid(a)
@@ -232,10 +232,10 @@ func saves(c *check) error {
 		Payer: payment.Payer{Name: plantedName, Email: plantedEmail}, ReturnURL: "https://shop.example.test/return"}
 	r, err := c.guarded("Save", []string{c.m.Approve.Token.Reveal()}, func() (payment.Result, error) { return v.Save(c.ctx, save) })
 	if err != nil {
-		return fmt.Errorf("Save: %w", err)
+		return fmt.Errorf("the save: %w", err)
 	}
 	if r.Status != payment.ResultApproved {
-		return fmt.Errorf("Save is %s", r.Status)
+		return fmt.Errorf("the save is %s", r.Status)
 	}
 	if r.Token.IsZero() {
 		return errors.New("an approved Save has no Token")
@@ -253,10 +253,10 @@ func saves(c *check) error {
 		f := payment.ForgetRequest{Call: c.callOf(blank, op, c.caps.Forget.Name, op+n), Token: r.Token, ProviderCustomer: r.ProviderCustomer}
 		res, err := c.guarded("Forget", []string{r.Token.Reveal()}, func() (payment.Result, error) { return v.Forget(c.ctx, f) })
 		if err != nil {
-			return fmt.Errorf("Forget: %w", err)
+			return fmt.Errorf("the forget: %w", err)
 		}
 		if res.Status != payment.ResultApproved {
-			return fmt.Errorf("Forget is %s", res.Status)
+			return fmt.Errorf("the forget is %s", res.Status)
 		}
 		return nil
 	}
@@ -315,7 +315,7 @@ func disputes(c *check) error {
 	op := c.id()
 	r := payment.RespondRequest{Call: c.callOf(p.attempt, op, c.caps.Respond.Name, op+"s1"), DisputeRef: ref, Evidence: payment.Evidence{Text: plantedText}}
 	if _, err := c.guarded("Respond", nil, func() (payment.Result, error) { return c.p.(payment.Disputer).Respond(c.ctx, r) }); err != nil {
-		return fmt.Errorf("Respond: %w", err)
+		return fmt.Errorf("the response: %w", err)
 	}
 	return c.accept(p, ref)
 }
@@ -325,10 +325,10 @@ func (c *check) accept(p *paid, ref string) error {
 	r := payment.AcceptRequest{Call: c.callOf(p.attempt, op, c.caps.Accept.Name, op+"s1"), DisputeRef: ref}
 	res, err := c.guarded("Accept", nil, func() (payment.Result, error) { return c.p.(payment.Disputer).Accept(c.ctx, r) })
 	if err != nil {
-		return fmt.Errorf("Accept: %w", err)
+		return fmt.Errorf("the acceptance: %w", err)
 	}
 	if res.Status != payment.ResultApproved && res.Status != payment.ResultPending {
-		return fmt.Errorf("Accept is %s", res.Status)
+		return fmt.Errorf("the acceptance is %s", res.Status)
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (c *check) approves(sale bool) error {
 	case a.final != payment.ResultApproved:
 		return fmt.Errorf("it ended %s (%s)", a.final, a.last.Decline.Reason)
 	case a.last.Captured != sale:
-		return fmt.Errorf("Captured is %v", a.last.Captured)
+		return fmt.Errorf("it says Captured %v", a.last.Captured)
 	case a.ref == "":
 		return errors.New("no Ref was ever named")
 	case a.approved.Currency() != "" && a.approved != a.amount:

@@ -196,7 +196,7 @@ func undeclared(c *check) error {
 		_, err := c.guarded(what, nil, func() (payment.Result, error) { return call(cl) })
 		var ce *payment.CallError
 		if !errors.As(err, &ce) || ce.Kind != payment.KindNotSent {
-			errs = append(errs, fmt.Errorf("%s is not declared and answered %v", what, err))
+			errs = append(errs, fmt.Errorf("%s is not declared and answered: %w", what, orNil(err)))
 		}
 	}
 	usd := money.Of(100, money.USD)

@@ -590,7 +590,7 @@ var sabotages = []sabotage{
 	})},
 	{"error-typed", "an error of fmt", fake.Plain, onAuthorize(func(_ *payment.Result, err *error) {
 		if *err != nil {
-			*err = fmt.Errorf("wrapped: %s", *err)
+			*err = errors.New("wrapped: " + (*err).Error())
 		}
 	})},
 	{"error-clean", "the payer in the error", fake.Plain, with(func(p *fake.Provider, b *broken) {
