@@ -71,6 +71,14 @@ func (u *unit) apply(e *Event, lease bool) error {
 		return nil
 	}
 	if !u.amountFits(e, o) {
+		if s != nil && s.State == StatePlanned {
+			// An answer came, and it is in doubt: not an interrupted send.
+			s.State, s.Doubt = StateUnknown, true
+			u.applied(e, o, StateUnknown)
+			e.Applied = false
+			u.touchStep(s)
+			u.schedule(o, s)
+		}
 		return nil
 	}
 	return u.applyStatus(e, o, s, lease)
@@ -202,6 +210,9 @@ func (u *unit) amountFits(e *Event, o *Operation) bool {
 	}
 	if e.Amount.Currency() == o.Amount.Currency() && (e.Amount == o.Amount || (e.Status == ResultReversed && e.Amount == o.Approved)) {
 		return true
+	}
+	if o.Kind == OpVoid && e.Amount.Currency() == o.Amount.Currency() && !e.Amount.IsNegative() && less(e.Amount, o.Amount) {
+		return true // a void releases what is left, and something was captured meanwhile
 	}
 	u.park(e, o, fmt.Sprintf("the provider reports %s for an operation of %s", e.Amount, o.Amount),
 		"compare with the provider's dashboard, then decide what was approved")
