@@ -32,11 +32,11 @@ func flowRules() []Rule {
 				case a.final != payment.ResultDeclined:
 					return fmt.Errorf("it ended %s", a.final)
 				case !d.Reason.Valid():
-					return fmt.Errorf("Reason is %q, which is none of payment.Reasons", d.Reason)
+					return fmt.Errorf("its Reason is %q, which is none of payment.Reasons", d.Reason)
 				case c.m.DeclineReason != "" && d.Reason != c.m.DeclineReason:
-					return fmt.Errorf("Reason is %q, the instrument is declined for %q", d.Reason, c.m.DeclineReason)
+					return fmt.Errorf("its Reason is %q, the instrument is declined for %q", d.Reason, c.m.DeclineReason)
 				case d.Code == "":
-					return errors.New("Code is empty: the provider's own word is lost")
+					return errors.New("its Code is empty: the provider's own word is lost")
 				}
 				return c.truth(a.op, 0, 0, 0)
 			}},

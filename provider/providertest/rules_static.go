@@ -20,10 +20,10 @@ func staticRules() []Rule {
 			run: func(c *check) error {
 				n := c.p.Name()
 				if !nameForm.MatchString(n) {
-					return fmt.Errorf("Name is %q", n)
+					return fmt.Errorf("the Name is %q", n)
 				}
 				if again := c.p.Name(); again != n {
-					return fmt.Errorf("Name was %q and then %q", n, again)
+					return fmt.Errorf("the Name was %q and then %q", n, again)
 				}
 				return nil
 			}},
