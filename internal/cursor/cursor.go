@@ -12,10 +12,10 @@ import (
 // ErrMalformed: the text is no mark that Make made.
 var ErrMalformed = errors.New("payment: After is not a cursor: use payment.Cursor of the last payment of the page before, or \"\" to begin")
 
-// Make returns the mark of a record by its two sort keys. Times count in
-// microseconds, as stores keep them.
+// Make returns the mark of a record by its two sort keys, as payment.Cursor
+// does: "microseconds.id".
 func Make(createdAt time.Time, id string) string {
-	return strconv.FormatInt(createdAt.UnixMicro(), 36) + "." + id
+	return strconv.FormatInt(createdAt.UnixMicro(), 10) + "." + id
 }
 
 // Parse reads what Make made.
@@ -24,7 +24,7 @@ func Parse(s string) (createdAt time.Time, id string, err error) {
 	if !ok || id == "" {
 		return time.Time{}, "", ErrMalformed
 	}
-	us, err := strconv.ParseInt(at, 36, 64)
+	us, err := strconv.ParseInt(at, 10, 64)
 	if err != nil {
 		return time.Time{}, "", ErrMalformed
 	}

@@ -15,7 +15,6 @@
 package pgtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,8 +29,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Cluster is a running server.
@@ -227,12 +224,7 @@ func (c *Cluster) launch() error {
 		close(exited)
 	}(c.cmd)
 	for deadline := time.Now().Add(time.Minute); ; {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		conn, err := pgx.Connect(ctx, c.dsn("postgres"))
-		if err == nil {
-			err = conn.Close(ctx)
-		}
-		cancel()
+		err := c.command("pg_isready", "-q", "-h", c.dir, "-U", "payment", "-d", "postgres").Run()
 		if err == nil {
 			return nil
 		}
@@ -251,27 +243,19 @@ func (c *Cluster) dsn(database string) string {
 	return "host=" + c.dir + " user=payment dbname=" + database + " sslmode=disable"
 }
 
-// DSN returns the connection string of a fresh, empty database, dropped after
-// the test.
+// DSN returns the connection string of a fresh, empty database. It goes with
+// the cluster: dropping it would cost a checkpoint for each test.
 func (c *Cluster) DSN(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test%d", c.names.Add(1))
-	c.exec(t, "CREATE DATABASE "+name)
-	t.Cleanup(func() { c.exec(t, "DROP DATABASE "+name+" WITH (FORCE)") })
+	c.tool(t, "createdb", "-h", c.dir, "-U", "payment", name)
 	return c.dsn(name)
 }
 
-func (c *Cluster) exec(t testing.TB, text string) {
+func (c *Cluster) tool(t testing.TB, name string, args ...string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	conn, err := pgx.Connect(ctx, c.dsn("postgres"))
-	if err == nil {
-		_, err = conn.Exec(ctx, text)
-		err = errors.Join(err, conn.Close(ctx))
-	}
-	if err != nil {
-		t.Errorf("pgtest: %s: %v", text, err)
+	if err := c.command(name, args...).Run(); err != nil {
+		t.Errorf("pgtest: %s: %v\n%s", name, err, c.tail())
 	}
 }
 

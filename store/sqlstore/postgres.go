@@ -94,6 +94,7 @@ func (s *Store) oncePostgres(ctx context.Context, fn func(context.Context, *tx) 
 	late.Stop()
 	switch {
 	case err == nil:
+		s.commits.Add(1)
 		return nil, false
 	case !notCommitted(err):
 		return &storeError{payment.ErrCommitUnknown, err}, false

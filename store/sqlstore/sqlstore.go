@@ -55,6 +55,7 @@ type Store struct {
 	sql     *statements
 	writer  *writer // SQLite
 	closed  atomic.Bool
+	commits atomic.Int64
 
 	mu    sync.RWMutex
 	ready map[string]*sql.Stmt // SQLite: prepared by text
@@ -127,6 +128,10 @@ func (s *Store) DB() *sql.DB { return s.db }
 
 // Dialect returns the store's dialect.
 func (s *Store) Dialect() Dialect { return s.dialect }
+
+// Commits returns how many transactions the store has committed. On SQLite one
+// commit carries the Updates of many callers.
+func (s *Store) Commits() int64 { return s.commits.Load() }
 
 // Prepare makes statements that participants run through Tx.SQL fast: on
 // SQLite each is compiled once per connection. Call it before the first

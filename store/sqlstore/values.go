@@ -149,8 +149,10 @@ func (v *values) payment(p *payment.Payment) {
 		v.text(r.Reason)
 		v.time(r.Until)
 		v.text(r.Operation)
+		v.flag(r.Passed)
 	} else {
 		v.args = append(v.args, nil, nil, nil, nil, nil)
+		v.flag(false)
 	}
 	if k := p.Parked; k != nil {
 		v.time(k.Since)

@@ -255,6 +255,9 @@ func (w *writer) commit(batch []*turn) {
 			err = &storeError{payment.ErrCommitUnknown, err}
 		}
 	}
+	if err == nil {
+		w.s.commits.Add(1)
+	}
 	for _, t := range kept {
 		t.done <- err
 	}

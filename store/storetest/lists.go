@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tender-go/payment"
-	"github.com/tender-go/payment/internal/cursor"
 )
 
 func listRules() []rule {
@@ -87,8 +86,7 @@ func paymentsInPages(c *checker) {
 				break
 			}
 			got = append(got, ids(page, paymentID)...)
-			last := page[len(page)-1]
-			after = cursor.Make(last.CreatedAt, last.ID)
+			after = payment.Cursor(page[len(page)-1])
 		}
 		if !slices.Equal(got, want) {
 			c.fail("in pages of %d the list is %v, want %v", limit, got, want)

@@ -46,6 +46,7 @@ CREATE TABLE payment_payments (
     review_reason             TEXT,
     review_until              TIMESTAMPTZ,
     review_operation          TEXT,
+    review_passed             BOOLEAN NOT NULL,
     parked_since              TIMESTAMPTZ,
     parked_operation          TEXT,
     parked_why                TEXT,
@@ -164,6 +165,7 @@ CREATE SEQUENCE payment_events_seq AS BIGINT CACHE 1;
 CREATE FUNCTION payment_event_seq() RETURNS BIGINT LANGUAGE plpgsql AS $$
 DECLARE
     taken BIGINT;
+    class BIGINT;
 BEGIN
     IF current_setting('payment.writing', true) IS DISTINCT FROM pg_current_xact_id()::text THEN
         IF current_setting('synchronous_commit') = 'off' OR current_setting('fsync') = 'off' THEN
@@ -172,7 +174,10 @@ BEGIN
         END IF;
         SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END INTO taken FROM payment_events_seq;
         taken := taken & 4294967295;
-        PERFORM pg_advisory_xact_lock_shared(1885433197,
+        -- The sequence's own number keeps two installations in one database apart.
+        class := ('payment_events_seq'::regclass::oid::bigint + 1885433197) & 4294967295;
+        PERFORM pg_advisory_xact_lock_shared(
+            (CASE WHEN class > 2147483647 THEN class - 4294967296 ELSE class END)::int,
             (CASE WHEN taken > 2147483647 THEN taken - 4294967296 ELSE taken END)::int);
         PERFORM set_config('payment.writing', pg_current_xact_id()::text, true);
     END IF;
@@ -189,7 +194,8 @@ BEGIN
     SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END INTO taken FROM payment_events_seq;
     -- The announcements hold the low 32 bits; the nearest number is meant.
     SELECT max((taken - objid::bigint) & 4294967295) INTO behind FROM pg_locks
-        WHERE locktype = 'advisory' AND classid = 1885433197 AND objsubid = 2
+        WHERE locktype = 'advisory' AND objsubid = 2
+          AND classid::bigint = ('payment_events_seq'::regclass::oid::bigint + 1885433197) & 4294967295
           AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
           AND pid IS DISTINCT FROM pg_backend_pid()
           AND ((taken - objid::bigint) & 4294967295) <= 2147483647;
