@@ -387,7 +387,37 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 	if s != nil {
 		u.schedule(o, s)
 	}
+	if err == nil && !to.Outstanding() {
+		err = u.giveBack(o, lease)
+	}
 	return err
+}
+
+// giveBack carries a cancellation on when an operation ends that was on its way
+// when the payment was given up: what it collected is refunded, what it left
+// held is voided, and what it did not give back is for a person.
+func (u *unit) giveBack(o *Operation, lease bool) error {
+	if !u.p.Canceled && u.p.Blocked == (Decline{}) || o.Overpaid {
+		return nil
+	}
+	root := rootOf(u.p, o)
+	switch {
+	case root == nil:
+		return nil
+	case o.Kind == OpCapture && o.State == StateApproved:
+		if can := u.p.refundable(o); can.IsPositive() && !u.c.capabilitiesOf(o).Refund.IsZero() {
+			_, err := u.planRefund(o, can, OriginEngine, "canceled", nil, lease)
+			return err
+		}
+	case o.Kind == OpCapture && o.State.Dead(), o.Kind == OpCapture && o.State == StateReversed:
+		if u.p.capturable(root).IsPositive() && !u.c.capabilitiesOf(root).Void.IsZero() {
+			_, err := u.planVoid(root, OriginEngine, lease)
+			return err
+		}
+	case (o.Kind == OpRefund || o.Kind == OpVoid) && (o.State.Dead() || o.State == StateReversed) && o.Origin != OriginProvider:
+		u.parkFor(o.ID, fmt.Sprintf("the payment was given up, and the %s of %s failed", o.Kind, o.Amount), "give the money back by hand, or ask again")
+	}
+	return nil
 }
 
 func (u *unit) refreshAction(e *Event, o *Operation) error {
