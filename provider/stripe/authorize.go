@@ -132,7 +132,7 @@ func (p *Provider) checkAuthorize(r payment.AuthorizeRequest) error {
 			return p.notSent(r.Step, "Method.Token", "is set, but this method needs none")
 		}
 		// WeChat Pay shows a code and has nothing to come back from.
-		if stripeType(r.Method.Method) != "wechat_pay" && !isURL(r.ReturnURL) {
+		if stripeType(r.Method.Method) != "wechat_pay" && r.ReturnURL == "" {
 			return p.notSent(r.Step, "ReturnURL", "is missing: the payer must be able to come back from the bank or wallet")
 		}
 		if r.Method.Method == payment.MethodWeChatPayApp && (r.Method.Fields["app_id"] == "" || wechatClient(r.Method) == "") {
@@ -203,20 +203,34 @@ func (p *Provider) confirm(ctx context.Context, r payment.AuthorizeRequest) (pay
 	params.AddExpand("latest_charge.balance_transaction")
 
 	in := &intent{}
-	replayed, f := p.post(ctx, r.Step, "/v1/payment_intents/"+r.Ref+"/confirm", r.Key, params, in)
+	kept, f := p.post(ctx, r.Step, "/v1/payment_intents/"+r.Ref+"/confirm", r.Key, params, in)
 	v := view{step: r.Step, asked: r.Amount, handed: r.Data[dataHanded] == "1"}
 	if f != nil {
+		if _, declined := f.decline(); declined && f.replayed {
+			if now := p.since(ctx, r); now != nil && now.Status != "requires_payment_method" {
+				v.lookup = true
+				return p.answered(now, r.Ref, v)
+			}
+		}
 		return p.refusedOrFailed(f, r.Ref, v.handed)
 	}
-	if replayed {
-		// The answer of the first send says what was true then. If now cannot be
-		// read, then is still a truth.
-		now := &intent{}
-		if f := p.get(ctx, r.Step, "/v1/payment_intents/"+r.Ref, expandIntent(), now); f == nil && now.check(r.Ref, r.Amount) == "" {
+	if kept {
+		if now := p.since(ctx, r); now != nil {
 			in, v.lookup = now, true
 		}
 	}
 	return p.answered(in, r.Ref, v)
+}
+
+// since reads the intent after Stripe gave the kept answer of a first send
+// again, which says what was true then: the payer may have acted. It returns nil
+// if that cannot be read; then is still a truth.
+func (p *Provider) since(ctx context.Context, r payment.AuthorizeRequest) *intent {
+	now, f := p.intent(ctx, r.Step, r.Ref)
+	if f != nil || now.check(r.Ref, r.Amount) != "" {
+		return nil
+	}
+	return now
 }
 
 // process hands an intent to a reader. From then on the payer pays at the till
@@ -334,6 +348,7 @@ func threeDS(t payment.ThreeDS) string {
 		return "any"
 	case payment.ThreeDSChallenge:
 		return "challenge"
+	case payment.ThreeDSAutomatic, payment.ThreeDSSkip:
 	}
 	return ""
 }

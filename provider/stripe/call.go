@@ -27,13 +27,13 @@ func (p *Provider) get(ctx context.Context, step, path string, params, into any)
 	return f
 }
 
-// post writes, with key as the idempotency key. replayed says that Stripe gave
-// the answer of the first send again.
-func (p *Provider) post(ctx context.Context, step, path, key string, params, into any) (replayed bool, f *failure) {
+// post writes, with key as the idempotency key. kept says that Stripe gave the
+// answer of the first send again.
+func (p *Provider) post(ctx context.Context, step, path, key string, params, into any) (kept bool, f *failure) {
 	return p.exchange(ctx, step, http.MethodPost, path, key, params, into)
 }
 
-func (p *Provider) exchange(ctx context.Context, step, method, path, key string, params, into any) (replayed bool, f *failure) {
+func (p *Provider) exchange(ctx context.Context, step, method, path, key string, params, into any) (kept bool, f *failure) {
 	body := &form.Values{}
 	if params != nil {
 		form.AppendTo(body, params)
@@ -52,7 +52,7 @@ func (p *Provider) upload(ctx context.Context, step, key, boundary string, body 
 	return f
 }
 
-func (p *Provider) do(ctx context.Context, step, key string, send func(*stripego.Params) error) (replayed bool, f *failure) {
+func (p *Provider) do(ctx context.Context, step, key string, send func(*stripego.Params) error) (kept bool, f *failure) {
 	watched, call := httpx.Observe(ctx)
 	common := &stripego.Params{Context: watched}
 	if key != "" {
@@ -64,10 +64,13 @@ func (p *Provider) do(ctx context.Context, step, key string, send func(*stripego
 	err := httpx.Guard(func() error { return send(common) })
 	out := call.Outcome()
 	if err == nil && out.Kind == httpx.Answered && out.Status < 300 {
-		return call.Header("Idempotent-Replayed") == "true", nil
+		return replayed(call), nil
 	}
 	return false, p.failed(ctx, step, call, err)
 }
+
+// replayed reports whether Stripe gave a kept answer again.
+func replayed(call *httpx.Call) bool { return call.Header("Idempotent-Replayed") == "true" }
 
 // withoutUname drops the header in which the SDK reports the machine's name and
 // kernel: Stripe has no need of it.

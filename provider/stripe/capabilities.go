@@ -154,8 +154,9 @@ func stripeType(m payment.Method) string {
 		return "alipay"
 	case payment.MethodWeChatPay:
 		return "wechat_pay"
+	default:
+		return ""
 	}
-	return ""
 }
 
 // served reports whether a member of a family is one that Stripe can carry. The
@@ -166,6 +167,7 @@ func served(m payment.Method) bool {
 	case payment.MethodAlipayQR, payment.MethodAlipayBarcode,
 		payment.MethodWeChatPayH5, payment.MethodWeChatPayJSAPI, payment.MethodWeChatPayMini, payment.MethodWeChatPayBarcode:
 		return false
+	default:
+		return stripeType(m) != ""
 	}
-	return stripeType(m) != ""
 }

@@ -20,6 +20,8 @@ type failure struct {
 	call   *payment.CallError
 	status int       // HTTP status, 0 if no answer came
 	api    *apiError // nil if the answer held no error object
+	// replayed: it is the answer of the first send with this key, kept by Stripe.
+	replayed bool
 }
 
 // refused reports whether Stripe answered with an error object and did nothing.
@@ -68,7 +70,7 @@ func (p *Provider) unreadable(step, why string) *payment.CallError {
 // SDK's error itself goes no further: its text holds the client secret.
 func (p *Provider) failed(ctx context.Context, step string, call *httpx.Call, err error) *failure {
 	out := call.Outcome()
-	f := &failure{status: out.Status, call: &payment.CallError{Kind: payment.KindUnknown, Provider: p.name, Step: step, RequestID: call.RequestID(), Err: cause(ctx, err)}}
+	f := &failure{status: out.Status, replayed: replayed(call), call: &payment.CallError{Kind: payment.KindUnknown, Provider: p.name, Step: step, RequestID: call.RequestID(), Err: cause(ctx, err)}}
 	ce := f.call
 	switch out.Kind {
 	case httpx.NotSent:
@@ -81,6 +83,7 @@ func (p *Provider) failed(ctx context.Context, step string, call *httpx.Call, er
 			ce.Message = "status " + strconv.Itoa(out.Status) + ", it may have happened"
 		}
 		return f
+	case httpx.Answered:
 	}
 	if n, aerr := strconv.Atoi(call.Header("Retry-After")); aerr == nil && n > 0 {
 		ce.RetryAfter = n

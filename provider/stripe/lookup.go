@@ -38,8 +38,9 @@ func (p *Provider) Lookup(ctx context.Context, r payment.LookupRequest) (payment
 		return p.lookupSave(ctx, r)
 	case payment.OpRespond, payment.OpAccept:
 		return p.lookupDispute(ctx, r)
+	default:
+		return payment.Result{}, p.notSent(r.Step, "Kind", "is not one that can be looked up")
 	}
-	return payment.Result{}, p.notSent(r.Step, "Kind", "is not one that can be looked up")
 }
 
 // intent reads a PaymentIntent with its charge.
@@ -133,7 +134,7 @@ func (p *Provider) lookupReader(ctx context.Context, r payment.LookupRequest, in
 // findIntent searches for the intent of an operation among those made since.
 func (p *Provider) findIntent(ctx context.Context, r payment.LookupRequest) (*intent, error) {
 	var found *intent
-	params := &stripego.PaymentIntentListParams{CreatedRange: since(r.Since)}
+	params := &stripego.PaymentIntentListParams{CreatedRange: madeSince(r.Since)}
 	err := page(ctx, p, r.Step, "/v1/payment_intents", params, &params.ListParams,
 		func(in *intent) string { return in.ID },
 		func(in *intent) bool {
@@ -150,7 +151,7 @@ func ours(meta map[string]string, c payment.Call) bool {
 	return c.Operation != "" && meta[metaOperation] == c.Operation || c.Key != "" && meta[metaStep] == c.Key
 }
 
-func since(t time.Time) *stripego.RangeQueryParams {
+func madeSince(t time.Time) *stripego.RangeQueryParams {
 	if t.IsZero() {
 		return nil
 	}
@@ -191,9 +192,9 @@ func page[T any](ctx context.Context, p *Provider, step, path string, params any
 // lookupCapture tells a capture by the mark it left on the intent, and without
 // one by the sum.
 func (p *Provider) lookupCapture(ctx context.Context, r payment.LookupRequest) (payment.Result, error) {
-	in, res, err := p.modified(ctx, r)
-	if in == nil {
-		return res, err
+	in, err := p.modified(ctx, r)
+	if err != nil {
+		return payment.Result{}, err
 	}
 	_, _, received, err := in.amounts()
 	if err != nil {
@@ -233,9 +234,9 @@ func (p *Provider) lookupCapture(ctx context.Context, r payment.LookupRequest) (
 }
 
 func (p *Provider) lookupVoid(ctx context.Context, r payment.LookupRequest) (payment.Result, error) {
-	in, res, err := p.modified(ctx, r)
-	if in == nil {
-		return res, err
+	in, err := p.modified(ctx, r)
+	if err != nil {
+		return payment.Result{}, err
 	}
 	switch in.Status {
 	case "canceled":
@@ -253,20 +254,19 @@ func (p *Provider) lookupVoid(ctx context.Context, r payment.LookupRequest) (pay
 	return payment.Result{Status: payment.ResultAbsent}, nil
 }
 
-// modified reads the intent that a capture or void acted on; a nil intent comes
-// with the result or the error.
-func (p *Provider) modified(ctx context.Context, r payment.LookupRequest) (*intent, payment.Result, error) {
+// modified reads the intent that a capture or void acted on.
+func (p *Provider) modified(ctx context.Context, r payment.LookupRequest) (*intent, error) {
 	if why := checkRef(r.Ref, "pi_"); why != "" {
-		return nil, payment.Result{}, p.notSent(r.Step, "Ref", why)
+		return nil, p.notSent(r.Step, "Ref", why)
 	}
 	in, f := p.intent(ctx, r.Step, r.Ref)
 	if f != nil {
-		return nil, payment.Result{}, f.unseen()
+		return nil, f.unseen()
 	}
 	if why := in.check(r.Ref, r.Amount); why != "" {
-		return nil, payment.Result{}, p.unreadable(r.Step, why)
+		return nil, p.unreadable(r.Step, why)
 	}
-	return in, payment.Result{}, nil
+	return in, nil
 }
 
 func (p *Provider) lookupRefund(ctx context.Context, r payment.LookupRequest) (payment.Result, error) {

@@ -107,7 +107,7 @@ func (p *Provider) lookupTransfer(ctx context.Context, r payment.LookupRequest) 
 		return p.transferred(tr, r.Step)
 	}
 	var found *transfer
-	params := &stripego.TransferListParams{CreatedRange: since(r.Since)}
+	params := &stripego.TransferListParams{CreatedRange: madeSince(r.Since)}
 	err := page(ctx, p, r.Step, "/v1/transfers", params, &params.ListParams,
 		func(tr *transfer) string { return tr.ID },
 		func(tr *transfer) bool {

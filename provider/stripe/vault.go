@@ -61,7 +61,7 @@ func (p *Provider) Save(ctx context.Context, r payment.SaveRequest) (payment.Res
 	params.AddExpand("payment_method")
 
 	si := &setupIntent{}
-	replayed, f := p.post(ctx, r.Step, "/v1/setup_intents", r.Key, params, si)
+	kept, f := p.post(ctx, r.Step, "/v1/setup_intents", r.Key, params, si)
 	if f != nil {
 		d, ok := f.decline()
 		if !ok {
@@ -73,7 +73,7 @@ func (p *Provider) Save(ctx context.Context, r payment.SaveRequest) (payment.Res
 		}
 		return res, nil
 	}
-	if replayed && checkRef(si.ID, "seti_") == "" {
+	if kept && checkRef(si.ID, "seti_") == "" {
 		now := &setupIntent{}
 		if f := p.get(ctx, r.Step, "/v1/setup_intents/"+si.ID, expandSetup(), now); f == nil && now.ID == si.ID {
 			si = now
@@ -156,7 +156,7 @@ func (p *Provider) lookupSave(ctx context.Context, r payment.LookupRequest) (pay
 	ref := firstOf(r.StepRef, r.Ref)
 	if ref == "" {
 		var found *setupIntent
-		params := &stripego.SetupIntentListParams{CreatedRange: since(r.Since)}
+		params := &stripego.SetupIntentListParams{CreatedRange: madeSince(r.Since)}
 		err := page(ctx, p, r.Step, "/v1/setup_intents", params, &params.ListParams,
 			func(si *setupIntent) string { return si.ID },
 			func(si *setupIntent) bool {

@@ -303,6 +303,28 @@ func TestReplayTellsTheTruthOfNow(t *testing.T) {
 	require.Equal(t, payment.ResultApproved, again.Status)
 }
 
+// TestKeptDeclineIsNotTheLastWord: the same for a refusal, after which the payer
+// paid with another card.
+func TestKeptDeclineIsNotTheLastWord(t *testing.T) {
+	t.Parallel()
+	status := "succeeded"
+	p := at(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			says(200, `{"id":"pi_1","currency":"usd","amount":1000,"amount_received":1000,"status":"`+status+`"}`)(w, r)
+			return
+		}
+		w.Header().Set("Idempotent-Replayed", "true")
+		says(402, `{"error":{"type":"card_error","code":"card_declined","decline_code":"insufficient_funds"}}`)(w, r)
+	})
+	res, err := p.Authorize(ctx, confirmation())
+	require.NoError(t, err)
+	require.Equal(t, payment.ResultApproved, res.Status)
+	status = "requires_payment_method"
+	res, err = p.Authorize(ctx, confirmation())
+	require.NoError(t, err)
+	require.Equal(t, payment.ReasonInsufficientFunds, res.Decline.Reason)
+}
+
 func TestKeyReuseIsAConflict(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, nil)
@@ -325,8 +347,8 @@ func TestFenceAfterARefusalThatWasKept(t *testing.T) {
 	var keys []string
 	p := at(t, func(w http.ResponseWriter, r *http.Request) {
 		intent := func(s string) string { return `{"id":"pi_1","currency":"usd","amount":1000,"status":"` + s + `"}` }
-		switch {
-		case r.Method == http.MethodGet:
+		switch r.Method {
+		case http.MethodGet:
 			reads++
 			if reads == 1 {
 				says(200, intent("requires_action"))(w, r) // just before it began to process
