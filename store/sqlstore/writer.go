@@ -213,6 +213,7 @@ func (w *writer) commit(batch []*turn) {
 	defer end()
 	start := time.Now()
 	var kept []*turn
+	var refused []refusal
 	for count := 0; len(batch) > 0; {
 		for i, t := range batch {
 			if err := t.ctx.Err(); err != nil {
@@ -230,7 +231,13 @@ func (w *writer) commit(batch []*turn) {
 				for _, other := range append(kept, batch[i+1:]...) {
 					w.restart(other, nil)
 				}
+				for _, r := range refused {
+					w.restart(r.turn, nil)
+				}
 				return
+			case len(kept) > 0:
+				// What refused it may rest on what is not committed yet.
+				refused = append(refused, refusal{t, err})
 			default:
 				t.done <- err
 			}
@@ -261,6 +268,20 @@ func (w *writer) commit(batch []*turn) {
 	for _, t := range kept {
 		t.done <- err
 	}
+	for _, r := range refused {
+		if err != nil {
+			w.restart(r.turn, nil)
+			continue
+		}
+		r.turn.done <- r.err
+	}
+}
+
+// refusal is a turn that failed after others of its transaction had written:
+// it is told once they are committed, or begins anew if they are not.
+type refusal struct {
+	turn *turn
+	err  error
 }
 
 // restart lets a turn begin anew after its transaction broke, or ends it: with
