@@ -291,8 +291,10 @@ const (
 	metaFlow = "tender_flow"
 	// metaReader names the terminal reader of an intent.
 	metaReader = "tender_reader"
-	// metaCapture, followed by a step's key, marks a capture by that step.
-	metaCapture = "tender_capture_"
+	// metaCapture, followed by a step's key of up to 32 characters, marks a
+	// capture by that step. Stripe takes keys of at most 40
+	// (docs.stripe.com/metadata).
+	metaCapture = "tender_c"
 )
 
 // How an intent is meant to be paid.
