@@ -312,7 +312,9 @@ func (f *failure) unknown(why string) error {
 	return &e
 }
 
-const maxShopMetadata = 40 // Stripe takes 50 entries; ours need room
+// maxShopMetadata leaves room for ours: Stripe takes 50 entries, and an intent
+// gets up to six at once and sixteen marks of captures.
+const maxShopMetadata = 25
 
 // metadata puts the names by which webhooks, look-ups and reports find home on
 // an object, over what the shop gave.

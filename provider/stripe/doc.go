@@ -63,5 +63,6 @@
 // back from that one party in proportion; what was moved by separate transfers
 // is not reversed by a refund. Without Config.MultiCapture the first capture
 // releases the rest of the authorization. An authorized amount cannot be
-// raised. Files for disputes are at most 5 MB each.
+// raised. A request's metadata has at most 25 entries. Files for disputes are at
+// most 5 MB each.
 package stripe

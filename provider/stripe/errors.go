@@ -55,8 +55,8 @@ func (p *Provider) notSent(step, field, problem string) *payment.CallError {
 // keyed refuses a key that could not be one of the client's, before anything is
 // derived from it: it goes into a header, and an empty one protects from nothing.
 func (p *Provider) keyed(c payment.Call) error {
-	if c.Key == "" || len(c.Key) > 64 || httpx.CheckID("Key", c.Key) != nil {
-		return p.notSent(c.Step, "Key", "is not an idempotency key of the client: 1 to 64 letters and digits")
+	if c.Key == "" || len(c.Key) > 32 || httpx.CheckID("Key", c.Key) != nil {
+		return p.notSent(c.Step, "Key", "is not an idempotency key of the client: 1 to 32 letters and digits")
 	}
 	return nil
 }

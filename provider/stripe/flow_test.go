@@ -1,6 +1,8 @@
 package stripe_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -199,6 +201,30 @@ func TestMultiCapture(t *testing.T) {
 	truth, _ := s.srv.Stripe.Payment(req.Ref)
 	require.Equal(t, int64(800), truth.Received)
 	require.Equal(t, int64(0), truth.Capturable)
+}
+
+// TestManyCaptures: as many as Stripe takes, with as much metadata as the shop
+// may give and keys as long as the client makes them.
+func TestManyCaptures(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, func(c *stripe.Config) { c.MultiCapture = true })
+	meta := map[string]string{}
+	for i := range 25 {
+		meta[fmt.Sprintf("shop_%d", i)] = "x"
+	}
+	req, res := s.pay(payment.AuthorizeRequest{Method: payment.Card("pm_card_visa"), Metadata: meta})
+	require.Equal(t, payment.ResultApproved, res.Status)
+	ten := money.Of(10, money.USD)
+	for i := range 50 {
+		c := s.on(req.Call, "capture")
+		c.Key = fmt.Sprintf("%s%02d", strings.Repeat("k", 30), i)
+		got, err := s.p.Capture(ctx, payment.CaptureRequest{Call: c, Amount: ten, Final: i == 49})
+		require.NoError(t, err, "capture %d", i+1)
+		require.Equal(t, payment.ResultApproved, got.Status)
+		look, err := s.p.Lookup(ctx, payment.LookupRequest{Call: c, Kind: payment.OpCapture, Amount: ten, Before: money.Of(int64(10*i), money.USD)})
+		require.NoError(t, err)
+		require.Equal(t, payment.ResultApproved, look.Status, "capture %d", i+1)
+	}
 }
 
 // TestCaptureThatWouldReleaseTheRest: a card that allows one capture only must

@@ -189,8 +189,8 @@ func page[T any](ctx context.Context, p *Provider, step, path string, params any
 	return p.unreadable(step, "the list is longer than 100,000 objects")
 }
 
-// lookupCapture tells a capture by the mark it left on the intent, and without
-// one by the sum.
+// lookupCapture tells a capture by the mark it left on the intent, and where
+// another has taken its place by the sum.
 func (p *Provider) lookupCapture(ctx context.Context, r payment.LookupRequest) (payment.Result, error) {
 	in, err := p.modified(ctx, r)
 	if err != nil {
@@ -208,15 +208,18 @@ func (p *Provider) lookupCapture(ctx context.Context, r payment.LookupRequest) (
 	if err != nil {
 		return payment.Result{}, p.notSent(r.Step, "Before", err.Error())
 	}
-	_, marked := in.Metadata[metaCapture+r.Key]
+	mark := in.Metadata[captureMark(r.Key)]
 	switch {
-	case marked && received.IsPositive(), received == want:
+	case mark == r.Key && received.IsPositive(), received == want:
 		out := payment.Result{Status: payment.ResultApproved, Captured: true, Data: map[string]string{}}
 		in.describe(&out)
 		out.Amount, out.ExpiresAt = r.Amount, time.Time{}
 		return out, nil
 	case in.Status == "processing":
 		return payment.Result{Status: payment.ResultPending}, nil
+	case mark != "" && received.Minor() > before.Minor():
+		// A later capture took the place of the mark, and the sum fits neither.
+		return payment.Result{}, p.unreadable(r.Step, "the intent does not tell whether this capture is among those that were made: compare the charge in Stripe's dashboard")
 	}
 	out := payment.Result{Status: payment.ResultAbsent}
 	// Another capture, in the dashboard perhaps, or the end of the hold.

@@ -2,6 +2,8 @@ package stripe
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 
 	stripego "github.com/stripe/stripe-go/v76"
 
@@ -30,7 +32,7 @@ func (p *Provider) Capture(ctx context.Context, r payment.CaptureRequest) (payme
 	params := &stripego.PaymentIntentCaptureParams{AmountToCapture: &n}
 	// The mark proves later that this very step happened; the intent itself
 	// knows only the sum of its captures.
-	params.AddMetadata(metaCapture+r.Key, itoa(int(n)))
+	params.AddMetadata(captureMark(r.Key), r.Key)
 	if p.multi && !r.Final {
 		more, err := p.mayGoOn(ctx, r, n)
 		if err != nil {
@@ -75,6 +77,16 @@ func (p *Provider) Capture(ctx context.Context, r payment.CaptureRequest) (payme
 		return payment.Result{}, p.unreadable(r.Step, "less was received in all than this capture asked for")
 	}
 	return res, nil
+}
+
+// captureMark is the metadata entry in which a capture leaves its step's key.
+// There may be 50 captures, and Stripe takes 50 entries in all, of up to 40
+// characters (docs.stripe.com/metadata), so sixteen entries are shared: one that
+// is empty proves that the step did not capture, one that holds another key
+// proves nothing.
+func captureMark(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	return metaCapture + hex.EncodeToString(sum[:1])[:1]
 }
 
 // mayGoOn reports whether a capture that is not the last may leave the rest

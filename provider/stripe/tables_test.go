@@ -2,8 +2,11 @@ package stripe
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"math"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -231,5 +234,43 @@ func TestDescriptor(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"VASES": "VASES", `V<A>S"E'S*\`: "VASES", "花瓶 shop": "shop", strings.Repeat("x", 30): strings.Repeat("x", 22), "": ""} {
 		require.Equal(t, want, descriptor(in))
+	}
+}
+
+// TestCaptureLookup: of several captures whose answers are open at once, each is
+// told apart, or said to be untold. Never is one called absent that was made.
+func TestCaptureLookup(t *testing.T) {
+	t.Parallel()
+	const mine, twin = "op1s1", "op0us1"
+	require.Equal(t, captureMark(mine), captureMark(twin), "the test needs two keys that share a mark")
+	require.LessOrEqual(t, len(captureMark(strings.Repeat("z", 32))), 40)
+	for _, c := range []struct {
+		name     string
+		mark     string
+		received int64
+		want     payment.ResultStatus // "" for an error
+	}{
+		{"ours, by its mark", mine, 900, payment.ResultApproved},
+		{"ours, by the sum", twin, 600, payment.ResultApproved},
+		{"nothing new", twin, 200, payment.ResultAbsent},
+		{"never made, others were", "", 900, payment.ResultAbsent},
+		{"overtaken by a twin", twin, 900, ""},
+	} {
+		body := fmt.Sprintf(`{"id":"pi_1","currency":"usd","status":"requires_capture","capture_method":"manual","amount":1000,"amount_capturable":%d,"amount_received":%d,"metadata":{%q:%q}}`,
+			1000-c.received, c.received, captureMark(mine), c.mark)
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }))
+		t.Cleanup(srv.Close)
+		p, err := New(Config{SecretKey: payment.NewSecret("sk_test_1"), BaseURL: srv.URL})
+		require.NoError(t, err)
+		res, err := p.Lookup(t.Context(), payment.LookupRequest{Call: payment.Call{Step: stepCapture, Key: mine, Ref: "pi_1"}, Kind: payment.OpCapture,
+			Amount: money.Of(400, money.USD), Before: money.Of(200, money.USD)})
+		if c.want == "" {
+			var ce *payment.CallError
+			require.ErrorAs(t, err, &ce, c.name)
+			require.Equal(t, payment.KindUnknown, ce.Kind)
+			continue
+		}
+		require.NoError(t, err, c.name)
+		require.Equal(t, c.want, res.Status, c.name)
 	}
 }

@@ -291,10 +291,9 @@ const (
 	metaFlow = "tender_flow"
 	// metaReader names the terminal reader of an intent.
 	metaReader = "tender_reader"
-	// metaCapture, followed by a step's key of up to 32 characters, marks a
-	// capture by that step. Stripe takes keys of at most 40
-	// (docs.stripe.com/metadata).
-	metaCapture = "tender_c"
+	// metaCapture, followed by a hexadecimal digit, holds the key of the step
+	// that made a capture: see captureMark.
+	metaCapture = "tender_capture_"
 )
 
 // How an intent is meant to be paid.
