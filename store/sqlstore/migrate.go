@@ -108,7 +108,10 @@ func checkSchema(ctx context.Context, db *sql.DB, dialect Dialect) error {
 func schemaVersion(ctx context.Context, q interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }, dialect Dialect) (int, error) {
-	exists := "SELECT to_regclass('payment_schema')::text"
+	// Not to_regclass: it may answer from a cache that does not see yet what
+	// the holder of the lock has just committed.
+	exists := `SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relname = 'payment_schema' AND n.nspname = ANY (current_schemas(false)) LIMIT 1`
 	if dialect == SQLite {
 		exists = "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'payment_schema'"
 	}

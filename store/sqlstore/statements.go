@@ -23,7 +23,7 @@ type statements struct {
 
 // rowSteps are the sizes in which rows are written by one statement: few
 // texts, so that each is prepared once.
-var rowSteps = [...]int{8, 4, 2, 1}
+var rowSteps = [...]int{8, 4, 3, 2, 1}
 
 func sqlOf(d Dialect) *statements {
 	q := &statements{

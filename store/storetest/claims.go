@@ -101,7 +101,9 @@ func (c *checker) race(n int, claims func(owner string, i int) []payment.Claim) 
 			r.err = c.retry(c.s, func(ctx context.Context, tx payment.Tx) error { return tx.Claim(ctx, claims(r.owner, i)...) })
 			var taken *payment.TakenError
 			if errors.As(r.err, &taken) {
-				r.holder, r.err = taken.Claim.Owner, nil
+				// Whoever is refused looks at once: what refused it is committed.
+				r.holder = taken.Claim.Owner
+				_, r.err = c.s.Claimed(c.ctx, taken.Claim.Kind, taken.Claim.Key)
 			}
 			results <- r
 		}()

@@ -165,21 +165,21 @@ CREATE SEQUENCE payment_events_seq AS BIGINT CACHE 1;
 CREATE FUNCTION payment_event_seq() RETURNS BIGINT LANGUAGE plpgsql AS $$
 DECLARE
     taken BIGINT;
-    class BIGINT;
+    -- The sequence's own number keeps two installations in one database apart.
+    class BIGINT := ('payment_events_seq'::regclass::oid::bigint + 1885433197) & 4294967295;
+    mark  TEXT := pg_current_xact_id()::text || ':' || class;
 BEGIN
-    IF current_setting('payment.writing', true) IS DISTINCT FROM pg_current_xact_id()::text THEN
+    IF current_setting('payment.writing', true) IS DISTINCT FROM mark THEN
         IF current_setting('synchronous_commit') = 'off' OR current_setting('fsync') = 'off' THEN
             RAISE EXCEPTION 'payment: a commit would not be durable: set synchronous_commit and fsync to on'
                 USING ERRCODE = 'object_not_in_prerequisite_state';
         END IF;
         SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END INTO taken FROM payment_events_seq;
         taken := taken & 4294967295;
-        -- The sequence's own number keeps two installations in one database apart.
-        class := ('payment_events_seq'::regclass::oid::bigint + 1885433197) & 4294967295;
         PERFORM pg_advisory_xact_lock_shared(
             (CASE WHEN class > 2147483647 THEN class - 4294967296 ELSE class END)::int,
             (CASE WHEN taken > 2147483647 THEN taken - 4294967296 ELSE taken END)::int);
-        PERFORM set_config('payment.writing', pg_current_xact_id()::text, true);
+        PERFORM set_config('payment.writing', mark, true);
     END IF;
     RETURN nextval('payment_events_seq');
 END $$;
