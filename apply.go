@@ -309,6 +309,7 @@ func (u *unit) applyFailure(e *Event, o *Operation, s *Step) {
 		o.Failure = e.Failure
 		u.applied(e, o, StateFailed)
 		u.ended(o)
+		u.sayWhyNoOther(o)
 		if o.Kind != OpAuthorize && o.Origin == OriginEngine {
 			u.parkFor(o.ID, fmt.Sprintf("the %s was refused: %s", o.Kind, e.Failure.Message), "carry it out by hand, or correct the cause and ask again")
 		}
@@ -380,6 +381,7 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 		o.Payable = o.Kind == OpAuthorize && to == StateDeclined && e.Payable
 		err = u.setAction(o, nil)
 		u.ended(o)
+		u.sayWhyNoOther(o)
 		if o.Kind != OpAuthorize && o.Origin == OriginEngine {
 			u.parkFor(o.ID, fmt.Sprintf("the %s of %s, which nobody asked for by hand, was refused", o.Kind, o.Amount), "carry it out by hand, or ask again")
 		}

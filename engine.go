@@ -26,7 +26,8 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 	var out *Payment
 	var mine []send
 	first := true
-	err := c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
+	refused := map[string]error{}
+	write := func(ctx context.Context, tx Tx) error {
 		out, mine = nil, nil
 		p, err := hint.clone(), error(nil)
 		if !first {
@@ -41,6 +42,7 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 			return err
 		}
 		u := c.begin(ctx, tx, p, c.now())
+		u.refused = refused
 		if err := u.apply(&ev, lease); err != nil {
 			return err
 		}
@@ -60,12 +62,25 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 		}
 		e.Applied, e.Reason, e.OperationID = ev.Applied, ev.Reason, ev.OperationID
 		return nil
-	})
+	}
+	err := c.store.Update(ctx, write)
+	for range maxRefusals {
+		// A participant may refuse what follows, never the fact.
+		var pe *PlanError
+		if !errors.As(err, &pe) {
+			break
+		}
+		refused[pe.Step] = pe
+		err = c.store.Update(ctx, write)
+	}
 	if err != nil {
 		return hint, nil, &RecordError{PaymentID: hint.ID, Err: err}
 	}
 	return out, mine, nil
 }
+
+// maxRefusals bounds how many plans of one commit participants may refuse.
+const maxRefusals = 8
 
 // seen claims a notification, and reports whether it was handled before. The
 // claim and the effect go in one commit.
@@ -372,6 +387,30 @@ func allowsFailover(p *Payment, o *Operation) bool {
 	return false
 }
 
+// sayWhyNoOther records why an attempt that ended is not followed by one at
+// another provider.
+func (u *unit) sayWhyNoOther(o *Operation) {
+	if o.Kind != OpAuthorize || o.Superseded || len(u.p.Route) < 2 {
+		return
+	}
+	cause := string(o.Failure.Kind)
+	if o.State == StateDeclined {
+		cause = string(o.Decline.Reason)
+	}
+	switch next, _ := u.c.nextProvider(u.p, o); {
+	case o.State != StateDeclined && o.State != StateFailed:
+		cause = "it is " + string(o.State)
+	case !allowsFailover(u.p, o):
+		cause += " is not helped by another provider"
+	case next == "":
+		cause += ", and no provider is left"
+	default:
+		return // failover says it
+	}
+	o.Why += "; no other provider is tried: " + cause
+	u.note(EventRouted, SourceEngine, o.ID, "no other provider is tried: "+cause)
+}
+
 // nextProvider is the next on the payment's route that was not tried since the
 // route was made, and the reason in words.
 func (c *Client) nextProvider(p *Payment, failed *Operation) (string, string) {
@@ -382,7 +421,7 @@ func (c *Client) nextProvider(p *Payment, failed *Operation) (string, string) {
 		}
 	}
 	for _, name := range p.Route {
-		if tried[name] || c.byName[name] == nil {
+		if tried[name] || c.byName[name] == nil || !c.lookedAt(p, name, failed.Method) {
 			continue
 		}
 		cause := string(failed.Failure.Kind)
@@ -392,6 +431,14 @@ func (c *Client) nextProvider(p *Payment, failed *Operation) (string, string) {
 		return name, "after " + failed.Provider + ": " + cause
 	}
 	return "", ""
+}
+
+// lookedAt reports whether the hooks that look at an authorization have looked
+// at the payment, or will: where a provider collects at once, only before the
+// call.
+func (c *Client) lookedAt(p *Payment, provider string, m Method) bool {
+	mc, _ := c.capsFor(provider, m)
+	return mc.Hold || !c.hasHooks(StageAfterAuthorize) || p.PreReviewed
 }
 
 // fenceNow makes an attempt unpayable and waits for the answer.

@@ -187,6 +187,21 @@ const (
 	KindUnknown ErrorKind = "unknown"
 )
 
+// PlanError says that a participant (a ledger, a limit) refused a plan. Nothing
+// was written and nothing asked of a provider.
+type PlanError struct {
+	Participant string
+	Step        string
+	Err         error
+}
+
+func (e *PlanError) Error() string {
+	return "payment: " + e.Participant + " refused the plan: " + e.Err.Error()
+}
+
+// Unwrap returns the participant's own error.
+func (e *PlanError) Unwrap() error { return e.Err }
+
 // CallError is a call without a usable answer.
 type CallError struct {
 	Kind ErrorKind

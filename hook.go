@@ -142,7 +142,10 @@ type Participant interface {
 	// Check is called once by New: does the store offer what is needed?
 	Check(s Store) error
 	// OnPlan runs in the commit that plans a step, before anything is sent. It
-	// may refuse: its error ends the plan with nothing written.
+	// may refuse: its error ends the plan with nothing written, and the caller
+	// gets a [*PlanError]. Where the plan follows from a fact (an automatic
+	// capture), the fact is recorded all the same, the step is not sent, and
+	// the payment is parked.
 	OnPlan(ctx context.Context, tx Tx, p *Payment, o *Operation, s *Step) error
 	// OnRecord runs in the commit that records an event. It may not refuse: a
 	// verified fact is always recorded. An error means that the store failed;

@@ -358,7 +358,7 @@ func (c *Client) askBefore(ctx context.Context, bad error, id string, s Stage, o
 	}
 	w, _ := c.wishOf(ctx, c.store, p) // erased: the hook sees no payer
 	v, by := c.askHooks(ctx, HookRequest{Stage: s, Payment: p, Operation: o, Method: w.Method.instrument(), Payer: w.Payer, Now: c.now()})
-	if v.Outcome >= Hold {
+	if v.Outcome >= StepUp { // nobody can be authenticated for it: a person decides outside
 		return &StateError{Verb: string(o.Kind), PaymentID: id, Status: p.Status, Reason: by + " says " + v.Outcome.String() + ": " + truncate(v.Reason, 200)}
 	}
 	return nil

@@ -54,6 +54,9 @@ type Payment struct {
 	Blocked Decline
 	// Review is set while a person or a hook decides.
 	Review *Review
+	// PreReviewed: the hooks that look at an authorization looked before the
+	// call, since a provider that may take the payment collects at once.
+	PreReviewed bool
 	// Parked is set while the payment needs a person: a fact that contradicts
 	// another, an outcome that cannot be proven. See [Client.Parked].
 	Parked *Parked

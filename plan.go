@@ -131,7 +131,8 @@ type unit struct {
 	release []Claim
 	events  []*Event
 	planned []*Step
-	orders  []order // of planned
+	orders  []order          // of planned
+	refused map[string]error // steps that a participant refused, in a commit that must be made
 }
 
 // begin opens a unit on a loaded payment.
@@ -315,15 +316,26 @@ func (u *unit) setAction(o *Operation, a *Action) error {
 // commit writes everything the unit holds.
 func (u *unit) commit() error {
 	p := u.p
+	for _, s := range u.planned {
+		if err := u.refused[s.ID]; err != nil {
+			u.unplan(s, err)
+		}
+	}
 	p.UpdatedAt = u.now
 	p.refresh()
 	u.settleReference()
 	p.DueAt = u.c.dueAt(p)
 	for _, s := range u.planned {
+		if s.State != StatePlanned {
+			continue
+		}
 		o, _ := p.Step(s.ID)
 		for _, part := range u.c.participants {
-			if err := part.OnPlan(u.ctx, u.tx, p, o, s); err != nil {
-				return fmt.Errorf("payment: %s refused the plan: %w", part.Name(), err)
+			switch err := part.OnPlan(u.ctx, u.tx, p, o, s); {
+			case errors.Is(err, ErrConflict), errors.Is(err, ErrBusy), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+				return err
+			case err != nil:
+				return &PlanError{Participant: part.Name(), Step: s.ID, Err: err}
 			}
 		}
 	}
@@ -345,6 +357,19 @@ func (u *unit) commit() error {
 		return err
 	}
 	return u.writeEvents()
+}
+
+// unplan takes a step back that a participant refused, in a commit that records
+// a fact and must be made all the same.
+func (u *unit) unplan(s *Step, why error) {
+	o, _ := u.p.Step(s.ID)
+	s.State, s.Closed, s.DueAt, s.Sends = StateFailed, true, time.Time{}, 0
+	if o.current() == s && o.State.Outstanding() {
+		o.State = StateFailed
+		o.Failure = Failure{Kind: KindNotSent, Code: "refused", Message: why.Error()}
+		u.ended(o)
+	}
+	u.parkFor(o.ID, fmt.Sprintf("the %s was not sent: %v", o.Kind, why), "settle the cause and ask again")
 }
 
 // claim takes the unit's claims. That another payment has a provider's object

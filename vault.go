@@ -93,8 +93,8 @@ func (c *Client) Save(ctx context.Context, r SaveParams) (*SavedMethod, error) {
 	if err != nil {
 		return nil, err
 	}
-	secrets := savedSecrets{Method: storeInstrument(r.Method), Payer: r.Payer, ReturnURL: r.ReturnURL, ThreeDS: r.ThreeDS}
-	print, err := c.fingerprint(keyPrint{Verb: "save", Customer: r.Customer, Extra: secrets})
+	asked := savedSecrets{Method: storeInstrument(r.Method), Payer: r.Payer, ReturnURL: r.ReturnURL, ThreeDS: r.ThreeDS}
+	print, err := c.fingerprint(keyPrint{Verb: "save", Customer: r.Customer, Extra: asked})
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,8 @@ func (c *Client) Save(ctx context.Context, r SaveParams) (*SavedMethod, error) {
 	now := c.now()
 	m := &SavedMethod{ID: c.newID("pm", now), Customer: r.Customer, Provider: provider, Method: r.Method.Method, State: MethodSaving,
 		Subject: customerSubject(r.Customer), CreatedAt: now, UpdatedAt: now}
-	if err := c.askSave(ctx, m, r); err != nil {
+	secrets := asked
+	if secrets.ThreeDS, err = c.askSave(ctx, m, r); err != nil {
 		return nil, err
 	}
 	err = c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
@@ -155,15 +156,20 @@ func (c *Client) vaultFor(i Instrument) (string, error) {
 	return "", &RouteError{Reasons: reasons}
 }
 
-func (c *Client) askSave(ctx context.Context, m *SavedMethod, r SaveParams) error {
+// askSave asks the hooks before a method is saved, and returns the wish for
+// authentication that holds then.
+func (c *Client) askSave(ctx context.Context, m *SavedMethod, r SaveParams) (ThreeDS, error) {
 	if !c.hasHooks(StageBeforeSave) {
-		return nil
+		return r.ThreeDS, nil
 	}
 	v, by := c.askHooks(ctx, HookRequest{Stage: StageBeforeSave, Method: r.Method, Payer: r.Payer, Saved: m, Now: c.now()})
-	if v.Outcome >= Hold {
-		return &StateError{Verb: "save the method of", PaymentID: "-", Reason: by + " says " + v.Outcome.String()}
+	if mc, _ := c.capsFor(m.Provider, m.Method); v.Outcome == StepUp && mc.ThreeDS {
+		return ThreeDSChallenge, nil
 	}
-	return nil
+	if v.Outcome >= StepUp {
+		return "", &StateError{Verb: "save", PaymentID: "of a method", Reason: by + " says " + v.Outcome.String() + ": " + truncate(v.Reason, 200)}
+	}
+	return r.ThreeDS, nil
 }
 
 // sendSave asks the provider. The method's id is the idempotency key: a replay

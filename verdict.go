@@ -41,14 +41,22 @@ func (c *Client) askHook(ctx context.Context, h HookConfig, r HookRequest) (v Ve
 			err = fmt.Errorf("payment: hook %s panicked", h.Hook.Name())
 		}
 	}()
-	return h.Hook.Decide(ctx, r)
+	v, err = h.Hook.Decide(ctx, r)
+	if err == nil && ctx.Err() != nil && v.Outcome < Hold {
+		err = ctx.Err() // late: its word was not waited for
+	}
+	return v, err
 }
 
 // askBeforeRoute asks the hooks before a provider is chosen, and records a
 // verdict that stops or changes the payment.
 func (c *Client) askBeforeRoute(ctx context.Context, p *Payment, w wish) (*Payment, wish, error) {
+	if err := ctx.Err(); err != nil {
+		return p, w, err // nothing was asked yet
+	}
 	stages := []Stage{StageBeforeRoute}
-	if c.saleOnly(p, w) {
+	before := c.hasHooks(StageAfterAuthorize) && c.saleOnly(p, w)
+	if before {
 		// There will be no authorization to look at: those hooks look now.
 		stages = append(stages, StageAfterAuthorize)
 	}
@@ -68,21 +76,31 @@ func (c *Client) askBeforeRoute(ctx context.Context, p *Payment, w wish) (*Payme
 	if v.Outcome == StepUp {
 		if c.anyThreeDS(p, w) {
 			w.ThreeDS = ThreeDSChallenge
-			return p, w, nil
+			if !before {
+				return p, w, nil
+			}
+		} else {
+			v.Outcome = Hold // the method has no authentication: a person looks
 		}
-		v.Outcome = Hold // the method has no authentication: a person looks
 	}
 	if v.Outcome == Hold && p.Review != nil && p.Review.Passed && p.Review.Stage == StageBeforeRoute {
-		return p, w, nil
+		v.Outcome = Allow // a person let it pass
+		if !before {
+			return p, w, nil
+		}
 	}
-	if v.Outcome == Allow {
+	if v.Outcome == Allow && !before {
 		return p, w, nil
 	}
 	out, _, err := c.change(ctx, p.ID, func(u *unit) error {
 		if settled(u.p) {
 			return errNothing
 		}
-		if v.Outcome == Block {
+		u.p.PreReviewed = before
+		switch v.Outcome {
+		case Allow, StepUp:
+			return nil
+		case Block:
 			u.p.Blocked = v.Decline
 			u.note(EventBlocked, SourceDecision, "", v.Reason).Who = by
 			return nil
@@ -101,15 +119,14 @@ func (c *Client) askBeforeRoute(ctx context.Context, p *Payment, w wish) (*Payme
 	return out, w, err
 }
 
-// saleOnly reports whether every provider that could take the wish collects at
-// once.
+// saleOnly reports whether a provider that may take the wish collects at once.
 func (c *Client) saleOnly(p *Payment, w wish) bool {
 	for _, name := range c.order {
-		if mc, ok := c.capsFor(name, w.Method.Method); ok && mc.Hold && c.unfit(name, p, w) == "" {
-			return false
+		if mc, ok := c.capsFor(name, w.Method.Method); ok && !mc.Hold && c.unfit(name, p, w) == "" {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 func (c *Client) anyThreeDS(p *Payment, w wish) bool {
@@ -140,6 +157,7 @@ func (c *Client) reviewUntil(p *Payment, o *Operation, v Verdict) time.Time {
 // reviewAuthorized asks the hooks that look at an authorization, and captures,
 // holds or voids by their verdict.
 func (c *Client) reviewAuthorized(ctx context.Context, p *Payment) (*Payment, []send, error) {
+	ctx = context.WithoutCancel(ctx) // the payer who leaves does not switch the hooks off
 	o := p.Operation(p.Review.Operation)
 	w, err := c.wishOf(ctx, c.store, p)
 	if err != nil {
@@ -163,6 +181,9 @@ func (c *Client) reviewAuthorized(ctx context.Context, p *Payment) (*Payment, []
 
 // verdict carries a decision about an authorized attempt out.
 func (u *unit) verdict(o *Operation, v Verdict, who, cites string, lease bool) error {
+	if v.Outcome == StepUp {
+		v.Outcome = Hold // too late to authenticate: a person looks
+	}
 	switch v.Outcome {
 	case Hold:
 		u.p.Review = &Review{Stage: StageAfterAuthorize, By: who, Reason: v.Reason, Operation: o.ID, Until: u.c.reviewUntil(u.p, o, v)}
