@@ -81,11 +81,11 @@ func (e *TakenError) Is(target error) bool { return target == ErrTaken }
 // KeyError says that an idempotency key came back with another request.
 type KeyError struct {
 	Key       string
-	PaymentID string // of the first use
+	PaymentID string // of the first use; that of the saved method, for Save
 }
 
 func (e *KeyError) Error() string {
-	return "payment: Key " + quote(e.Key) + " was used with another request (payment " + e.PaymentID + "): use a new key for a new request, and the same request for a retry"
+	return "payment: Key " + quote(e.Key) + " was used with another request (by " + e.PaymentID + "): use a new key for a new request, and the same request for a retry"
 }
 
 // Is matches ErrKeyReused.

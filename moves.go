@@ -2,6 +2,7 @@ package payment
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/tender-go/payment/money"
 )
@@ -164,7 +165,8 @@ func (u *unit) applyDispute(e *Event) error {
 	if err != nil {
 		return err
 	}
-	if d.Status.Ended() && !f.Status.Ended() {
+	// Networks reopen disputes: what the provider dates later counts.
+	if d.Status.Ended() && !f.Status.Ended() && !reportedAfter(e, o) {
 		u.ignore(e, "an earlier stage reported late: it is "+string(d.Status)+" already")
 		return nil
 	}
@@ -188,10 +190,21 @@ func (u *unit) applyDispute(e *Event) error {
 	if f.Fee.Currency() != "" {
 		o.Fee = f.Fee
 	}
+	if !e.At.IsZero() {
+		o.Data = map[string]string{dataReported: e.At.UTC().Format(time.RFC3339Nano)}
+	}
 	u.touch(o)
 	e.Applied, e.Amount = true, f.Amount
 	d.Status, d.Reason, d.Code, d.Amount, d.Fee, d.Due, d.UpdatedAt = f.Status, f.Reason, f.Code, f.Amount, f.Fee, f.Due, u.now
 	return u.tx.SaveDispute(u.ctx, d)
+}
+
+// dataReported is when the provider last said something of a dispute.
+const dataReported = "reported"
+
+func reportedAfter(e *Event, o *Operation) bool {
+	last, err := time.Parse(time.RFC3339Nano, o.Data[dataReported])
+	return err == nil && e.At.After(last)
 }
 
 // disputed is the sale or capture that a dispute is about.

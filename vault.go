@@ -125,7 +125,7 @@ func (c *Client) Save(ctx context.Context, r SaveParams) (*SavedMethod, error) {
 	var taken *TakenError
 	if errors.As(err, &taken) {
 		if !bytes.Equal(taken.Claim.Fingerprint, print) {
-			return nil, &FieldError{Field: "Key", Problem: quote(r.Key) + " was used with another request", Remedy: "use a new key for a new request"}
+			return nil, &KeyError{Key: r.Key, PaymentID: taken.Claim.Owner}
 		}
 		if m, secrets, err = c.savedMethod(ctx, taken.Claim.Owner); err != nil {
 			return nil, err
@@ -215,6 +215,9 @@ func (c *Client) savedMethod(ctx context.Context, id string) (*SavedMethod, save
 	}
 	if err != nil {
 		return nil, secrets, err
+	}
+	if len(m.Sealed) == 0 {
+		return m, secrets, nil // forgotten
 	}
 	if err := openJSON(key, m.Sealed, methodPlace(m.ID), &secrets); err != nil {
 		return nil, secrets, err
