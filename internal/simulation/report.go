@@ -1,0 +1,175 @@
+package simulation
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Violation is a broken rule.
+type Violation struct {
+	Rule Rule
+	Text string
+	// Seed tells the story again: -payments 1 -seed Seed. Zero for a scripted
+	// scenario, which Name and its trouble tell again.
+	Seed  uint64
+	Name  string
+	Story string
+}
+
+// String is the violation with its story.
+func (v Violation) String() string {
+	s := fmt.Sprintf("rule %q is broken: %s\n  in %s", v.Rule, v.Text, v.Name)
+	if v.Story != "" {
+		s += "\n" + v.Story
+	}
+	return s
+}
+
+// Counts add up what happened.
+type Counts struct {
+	Payments, Faults, Crashes, Asides int
+	// How payments ended: Approved held or collected money, Declined did not.
+	// Repaired are those of both whose outcome was unknown for a time. Parked
+	// asked for a person.
+	Approved, Declined, Repaired, Parked int
+	// Broken rules.
+	Double, Lost, Unexplained int
+}
+
+func (c *Counts) add(d Counts) {
+	c.Payments += d.Payments
+	c.Faults += d.Faults
+	c.Crashes += d.Crashes
+	c.Asides += d.Asides
+	c.Approved += d.Approved
+	c.Declined += d.Declined
+	c.Repaired += d.Repaired
+	c.Parked += d.Parked
+	c.Double += d.Double
+	c.Lost += d.Lost
+	c.Unexplained += d.Unexplained
+}
+
+// Report is what a run came to.
+type Report struct {
+	Counts
+	// Why counts the reasons for which persons were asked.
+	Why map[string]int
+	// Broken holds the first violation of each kind, and Kinds counts them all.
+	Broken []Violation
+	Kinds  map[string]int
+	// Parks holds one story of each reason in Why, if KeepParked.
+	Parks      []Violation
+	KeepParked bool
+}
+
+// maxBroken bounds the stories that a report keeps.
+const maxBroken = 60
+
+func (r *Report) take(w *world, name string, seed uint64, tell func() string) {
+	w.sumUp()
+	r.add(w.counts)
+	if r.Why == nil {
+		r.Why = map[string]int{}
+	}
+	for _, x := range w.records {
+		if x.p.Parked == nil {
+			continue
+		}
+		why := gist(x.p.Parked.Why)
+		if r.Why[why]++; r.Why[why] == 1 && r.KeepParked {
+			r.Parks = append(r.Parks, Violation{Rule: "parked", Text: x.p.Parked.Why, Name: name, Seed: seed, Story: tell()})
+		}
+	}
+	if len(w.broken) == 0 {
+		return
+	}
+	for _, v := range w.broken {
+		switch v.Rule {
+		case RuleDouble, RuleIncident:
+			r.Double++
+		case RuleLost:
+			r.Lost++
+		default:
+			r.Unexplained++
+		}
+	}
+	for _, v := range w.broken {
+		v.Name, v.Seed = name, seed
+		if v.Story = ""; r.wanted(v) {
+			v.Story = tell()
+			r.keep(v)
+		}
+	}
+}
+
+// wanted counts a violation, and reports whether its story is worth keeping:
+// the first of its kind.
+func (r *Report) wanted(v Violation) bool {
+	if r.Kinds == nil {
+		r.Kinds = map[string]int{}
+	}
+	r.Kinds[v.kind()]++
+	return r.Kinds[v.kind()] == 1 && len(r.Broken) < maxBroken
+}
+
+func (r *Report) keep(v Violation) { r.Broken = append(r.Broken, v) }
+
+// kind is what violations of one cause have in common.
+func (v Violation) kind() string { return string(v.Rule) + ": " + gist(v.Text) }
+
+// sumUp counts how the world's payments ended.
+func (w *world) sumUp() {
+	for _, r := range w.records {
+		w.counts.Payments++
+		if r.p.Parked != nil {
+			w.counts.Parked++
+			continue
+		}
+		if r.unknown {
+			w.counts.Repaired++
+		}
+		if t := r.p.Totals; t.Authorized.Done.IsPositive() {
+			w.counts.Approved++
+		} else {
+			w.counts.Declined++
+		}
+	}
+}
+
+// gist is a reason without its numbers and names.
+func gist(why string) string {
+	words := strings.Fields(why)
+	for i, x := range words {
+		if strings.ContainsAny(x, "0123456789\"") {
+			words[i] = "#"
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// String is the closing table.
+func (r *Report) String() string {
+	var b strings.Builder
+	row := func(name string, n int) { fmt.Fprintf(&b, "%-12s %9d\n", name, n) }
+	row("payments", r.Payments)
+	row("faults", r.Faults)
+	row("crashes", r.Crashes)
+	row("meanwhiles", r.Asides)
+	row("approved", r.Approved)
+	row("declined", r.Declined)
+	row("repaired", r.Repaired)
+	row("parked", r.Parked)
+	row("double", r.Double)
+	row("lost", r.Lost)
+	row("unexplained", r.Unexplained)
+	for _, why := range slices.SortedFunc(maps.Keys(r.Why), func(a, b string) int { return r.Why[b] - r.Why[a] }) {
+		fmt.Fprintf(&b, "  parked %6d  %s\n", r.Why[why], why)
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(r.Kinds), func(a, b string) int { return r.Kinds[b] - r.Kinds[a] }) {
+		fmt.Fprintf(&b, "  broken %6d  %s\n", r.Kinds[k], k)
+	}
+	return b.String()
+}

@@ -1,0 +1,317 @@
+package simulation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/provider/fake"
+)
+
+// quiet is the context of what the simulation reads for itself.
+var quiet = context.Background()
+
+// attempt is what a bank knows of one attempt, from its movements.
+type attempt struct {
+	bank          *bank
+	ref, op       string
+	payment       string
+	by            fake.Actor // who made it move money first
+	authorized    int64
+	released      int64
+	captured      int64 // and not undone
+	refunded      int64 // and not returned
+	disputed      int64 // and not won back
+	capturedFirst time.Time
+}
+
+// held is what the payer's bank still reserves.
+func (a *attempt) held() int64 { return max(0, a.authorized-a.released-a.captured) }
+
+// kept is what the shop has collected of it and not given back.
+func (a *attempt) kept() int64 { return a.captured - a.refunded - a.disputed }
+
+// book adds a movement.
+func (a *attempt) book(m *fake.Movement) {
+	n := m.Amount.Minor()
+	switch m.Kind {
+	case fake.MoveAuthorized:
+		a.authorized += n
+	case fake.MoveReleased:
+		a.released += n
+	case fake.MoveCaptured:
+		a.captured += n
+	case fake.MoveCaptureFailed:
+		a.captured -= n
+		if a.authorized > 0 {
+			a.released += n // it does not come back as a hold
+		}
+	case fake.MoveRefunded:
+		a.refunded += n
+	case fake.MoveRefundFailed:
+		a.refunded -= n
+	case fake.MoveDisputed:
+		a.disputed += n
+	case fake.MoveDisputeWon:
+		a.disputed -= n
+	}
+}
+
+// takes reports whether money is held or collected by a movement.
+func takes(m *fake.Movement) bool {
+	return m.Kind == fake.MoveAuthorized || m.Kind == fake.MoveCaptured
+}
+
+// truth folds what all banks know, and finds second collections by our own act
+// on the way.
+func (w *world) truth() []*attempt {
+	type moved struct {
+		fake.Movement
+		bank *bank
+	}
+	var all []moved
+	for _, b := range w.banks {
+		for _, m := range b.Movements() {
+			all = append(all, moved{m, b})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b moved) int { return a.At.Compare(b.At) })
+	var out []*attempt
+	byRef := map[string]*attempt{}
+	for i := range all {
+		m := &all[i]
+		if m.Kind == fake.MoveTransferred {
+			continue
+		}
+		key := m.bank.Name() + ":" + m.Object
+		a := byRef[key]
+		if a == nil {
+			a = &attempt{bank: m.bank, ref: m.Object, op: m.Operation, payment: m.Payment, by: m.By}
+			byRef[key] = a
+			out = append(out, a)
+		}
+		if takes(&m.Movement) && m.By == fake.ByShop {
+			for _, other := range out {
+				if other != a && w.sameOrder(a, other) && other.kept()+other.held() > 0 && !payersOwn(other) {
+					w.breach(RuleDouble, "%s %s of %s at %s, while attempt %s at %s has %d kept and %d held of the same order",
+						m.Kind, m.Amount, a.ref, a.bank.Name(), other.ref, other.bank.Name(), other.kept(), other.held())
+				}
+			}
+		}
+		a.book(&m.Movement)
+	}
+	return out
+}
+
+// payersOwn reports whether an attempt took money by the payer's act alone,
+// where no fence could have prevented it.
+func payersOwn(a *attempt) bool {
+	for _, mc := range a.bank.Capabilities().Methods {
+		if mc.Fence == payment.FenceDeadline || mc.Fence == payment.FenceNone {
+			return a.by == fake.ByPayer
+		}
+	}
+	return false
+}
+
+// sameOrder reports whether two attempts collect for one order.
+func (w *world) sameOrder(a, b *attempt) bool {
+	if a.payment == b.payment {
+		return true
+	}
+	p, q := w.records[a.payment], w.records[b.payment]
+	return p != nil && q != nil && p.p.Reference == q.p.Reference && !p.p.Additional && !q.p.Additional
+}
+
+// ids lists the payments in the order they were made.
+func (w *world) ids() []string {
+	return slices.SortedFunc(maps.Keys(w.records), func(a, b string) int {
+		return cmp.Or(w.records[a].p.CreatedAt.Compare(w.records[b].p.CreatedAt), cmp.Compare(a, b))
+	})
+}
+
+// checkNow holds what must be true at any time.
+func (w *world) checkNow() {
+	attempts := w.truth()
+	for _, a := range attempts {
+		r := w.records[a.payment]
+		if r == nil {
+			w.breach(RuleLost, "attempt %s at %s belongs to payment %q, which nobody recorded", a.ref, a.bank.Name(), a.payment)
+			continue
+		}
+		o := r.p.Operation(a.op)
+		if o == nil {
+			w.breach(RuleLost, "attempt %s at %s belongs to operation %q, which nobody recorded", a.ref, a.bank.Name(), a.op)
+			continue
+		}
+		if o.State.Dead() && a.by == fake.ByShop && a.kept()+a.held() > 0 && r.p.Parked == nil {
+			w.breach(RuleUnknown, "%s is %s, and %s has %d kept and %d held of it", tellOp(o), o.State, a.bank.Name(), a.kept(), a.held())
+		}
+	}
+	holding := 0
+	for _, r := range w.records {
+		if r.p.HoldsReference && !r.p.Additional {
+			holding++
+		}
+	}
+	if holding > 1 {
+		w.breach(RuleReference, "%d payments hold one reference", holding)
+	}
+}
+
+// checkSettled holds what must be true once there are no more troubles, all
+// notifications have arrived and time enough has passed.
+func (w *world) checkSettled() {
+	attempts := w.truth()
+	orderParked := false
+	for _, id := range w.ids() {
+		orderParked = orderParked || w.records[id].p.Parked != nil
+	}
+	for _, id := range w.ids() {
+		r := w.records[id]
+		w.checkEvents(r)
+		w.checkClaims(r.p)
+		if r.p.Parked != nil {
+			continue // a person was asked
+		}
+		w.checkMoney(r, attempts)
+		for _, o := range r.p.Operations {
+			if o.State.Outstanding() && o.Kind != payment.OpDispute {
+				w.breach(RuleOpen, "%s is still %s", tellOp(o), o.State)
+			}
+		}
+	}
+	var keepers []*attempt
+	for _, a := range attempts {
+		if p := w.records[a.payment]; p != nil && !p.p.Additional && a.kept()+a.held() > 0 {
+			keepers = append(keepers, a)
+		}
+	}
+	if len(keepers) > 1 && !orderParked {
+		w.breach(RuleIncident, "%d attempts keep money of one order: %s and %s", len(keepers), keepers[0].ref, keepers[1].ref)
+	}
+}
+
+// checkMoney compares one payment with the banks.
+func (w *world) checkMoney(r *record, attempts []*attempt) {
+	p := r.p
+	seen := map[string]bool{}
+	for _, a := range attempts {
+		if a.payment != p.ID {
+			continue
+		}
+		o := p.Operation(a.op)
+		if o == nil {
+			continue // told by checkNow
+		}
+		if seen[o.ID] {
+			w.breach(RuleDouble, "%s took money on two attempts at %s", tellOp(o), a.bank.Name())
+			continue
+		}
+		seen[o.ID] = true
+		w.compare(p, o, a)
+		if o.Overpaid && !r.incidents[o.ID] {
+			w.breach(RuleIncident, "%s is overpaid without an incident", tellOp(o))
+		}
+	}
+	for _, o := range p.Operations {
+		if o.Kind == payment.OpAuthorize && !seen[o.ID] && (heldBy(p, o) != 0 || collectedBy(p, o) != 0) {
+			w.breach(RuleLost, "%s has %d collected and %d held by the records, and the bank knows nothing of it", tellOp(o), collectedBy(p, o), heldBy(p, o))
+		}
+	}
+}
+
+// compare holds one attempt's records against the bank.
+func (w *world) compare(p *payment.Payment, o *payment.Operation, a *attempt) {
+	disputed := int64(0)
+	for _, d := range p.Operations {
+		if d.Kind != payment.OpDispute || rootOf(p, d) != o {
+			continue
+		}
+		if d.State == payment.StateApproved || d.State == payment.StatePending {
+			disputed += d.Amount.Minor()
+		}
+	}
+	for _, x := range []struct {
+		what         string
+		record, bank int64
+	}{
+		{"collected", collectedBy(p, o), a.captured},
+		{"refunded", refundedBy(p, o), a.refunded},
+		{"held", heldBy(p, o), a.held()},
+		{"disputed", disputed, a.disputed},
+	} {
+		if x.record != x.bank {
+			w.breach(RuleLost, "%s: %s %d by the records, %d at %s", tellOp(o), x.what, x.record, x.bank, a.bank.Name())
+		}
+	}
+}
+
+func rootOf(p *payment.Payment, o *payment.Operation) *payment.Operation {
+	for range p.Operations {
+		if o == nil || o.Kind == payment.OpAuthorize {
+			return o
+		}
+		o = p.Operation(o.Target)
+	}
+	return o
+}
+
+// checkEvents folds the events of a payment: they alone must tell which
+// operations moved money.
+func (w *world) checkEvents(r *record) {
+	for _, o := range r.p.Operations {
+		e, told := r.last[o.ID]
+		moved := o.State == payment.StateApproved || o.State == payment.StateReversed
+		says := e.State == payment.StateApproved || e.State == payment.StateReversed
+		if (moved || says) && (!told || e.State != o.State) {
+			w.breach(RuleEvent, "%s is %s, and its last event says %q", tellOp(o), o.State, e.State)
+		}
+	}
+}
+
+// checkClaims finds claims that block what they should not, or are missing.
+func (w *world) checkClaims(p *payment.Payment) {
+	held, err := w.disk.Claimed(quiet, payment.ClaimCharging, p.ID)
+	if err == nil {
+		o := p.Operation(held.Owner)
+		if o == nil || o.State.Dead() {
+			w.breach(RuleClaim, "the charging claim is held by %s", tellOp(o))
+		}
+	} else if !errors.Is(err, payment.ErrNotFound) {
+		panic(err)
+	}
+	if p.Additional {
+		return
+	}
+	held, err = w.disk.Claimed(quiet, payment.ClaimReference, p.Reference)
+	mine := err == nil && held.Owner == p.ID
+	if mine != p.HoldsReference {
+		w.breach(RuleClaim, "HoldsReference is %v, and the claim is held by %q", p.HoldsReference, held.Owner)
+	}
+	if p.Paid() && !mine {
+		w.breach(RuleClaim, "a paid payment does not hold its reference")
+	}
+	if mine && over(p) {
+		w.breach(RuleClaim, "a payment that is %s holds its reference for ever", p.Status)
+	}
+}
+
+// over reports whether a payment can take no more money.
+func over(p *payment.Payment) bool {
+	switch p.Status {
+	case payment.StatusBlocked, payment.StatusVoided, payment.StatusDeclined, payment.StatusCanceled, payment.StatusExpired, payment.StatusRefunded, payment.StatusChargedBack:
+	default:
+		return false
+	}
+	for _, o := range p.Operations {
+		if o.Kind == payment.OpAuthorize && (o.Payable || o.State.Outstanding()) {
+			return false
+		}
+	}
+	return true
+}
