@@ -71,7 +71,7 @@ var paymentTable = table{name: "payment_payments", columns: []column{
 	{"overpaid_refunded", ClassMoney}, {"overpaid_refunded_pending", ClassMoney}, {"transferred", ClassMoney}, {"transferred_pending", ClassMoney},
 	{"totals_other", ClassMoney}, {"route", ClassState}, {"canceled", ClassState}, {"expired", ClassState},
 	{"blocked_reason", ClassState}, {"blocked_code", ClassProvider}, {"blocked_detail", ClassProvider},
-	{"review_stage", ClassState}, {"review_by", ClassState}, {"review_reason", ClassWords}, {"review_until", ClassTime}, {"review_operation", ClassID}, {"review_passed", ClassState},
+	{"review_stage", ClassState}, {"review_by", ClassState}, {"review_reason", ClassWords}, {"review_until", ClassTime}, {"review_operation", ClassID}, {"review_passed", ClassState}, {"pre_reviewed", ClassState},
 	{"parked_since", ClassTime}, {"parked_operation", ClassID}, {"parked_why", ClassWords}, {"parked_missing", ClassWords},
 	{"unattended", ClassState}, {"subject", ClassID}, {"sealed", ClassSealed},
 	{"created_at", ClassTime}, {"updated_at", ClassTime}, {"expires_at", ClassTime}, {"due_at", ClassTime},

@@ -183,7 +183,7 @@ func scanPayment(r row) (*payment.Payment, error) {
 	}
 	dest = append(dest, jsonInto{&other}, jsonInto{&p.Route}, flagInto{&p.Canceled}, flagInto{&p.Expired})
 	dest = append(dest, declineInto(&p.Blocked)...)
-	dest = append(dest, presentInto{(*string)(&review.Stage), &reviewed}, text(&review.By), text(&review.Reason), timeInto{&review.Until}, text(&review.Operation), flagInto{&review.Passed},
+	dest = append(dest, presentInto{(*string)(&review.Stage), &reviewed}, text(&review.By), text(&review.Reason), timeInto{&review.Until}, text(&review.Operation), flagInto{&review.Passed}, flagInto{&p.PreReviewed},
 		timeInto{&parked.Since}, text(&parked.Operation), presentInto{&parked.Why, &isParked}, text(&parked.Missing),
 		flagInto{&p.Unattended}, text(&p.Subject), bytesInto{&p.Sealed},
 		timeInto{&p.CreatedAt}, timeInto{&p.UpdatedAt}, timeInto{&p.ExpiresAt}, timeInto{&p.DueAt})

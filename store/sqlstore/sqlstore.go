@@ -113,7 +113,7 @@ func New(db *sql.DB, dialect Dialect, options ...Options) (*Store, error) {
 	}
 	if dialect == SQLite {
 		s.writer = &writer{s: s}
-		var texts []string
+		texts := []string{savepoint, release, rollbackTo}
 		s.sql.each(func(text *string) { texts = append(texts, *text) })
 		if err := s.Prepare(ctx, texts...); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -8,15 +9,15 @@ import (
 // statements are the texts of a dialect. They are built once; values never
 // stand in them.
 type statements struct {
-	insertPayment, savePayment, lockPayment, payment, operations, steps string
-	upsertOperation, upsertStep, insertEvent, insertClaim               []string // by number of rows, see rows
-	claimed, release, unclaim                                           string
-	method, methods, saveMethod                                         string
-	dispute, saveDispute                                                string
-	subject, putSubject, destroySubject                                 string
-	eventsAll, eventsOf, horizon                                        string
-	claimDue, anyDue, releaseDue                                        string
-	takeLock, durability                                                string
+	insertPayment, savePayment, saveSettled, lockPayment, payment, operations, steps string
+	upsertOperation, upsertStep, insertEvent, insertClaim                            []string // by number of rows, see rows
+	claimed, release, unclaim                                                        string
+	method, methods, saveMethod                                                      string
+	dispute, saveDispute                                                             string
+	subject, putSubject, destroySubject                                              string
+	eventsAll, eventsOf, horizon                                                     string
+	claimDue, anyDue, releaseDue                                                     string
+	takeLock, durability                                                             string
 	// lists that are completed by filters
 	payments, disputes string
 }
@@ -49,6 +50,10 @@ func sqlOf(d Dialect) *statements {
 		anyDue:         "SELECT EXISTS (SELECT 1 FROM payment_payments WHERE due_at <= ? AND (lease_until IS NULL OR lease_until <= ?))",
 	}
 	q.lockPayment = q.payment
+	if d == SQLite {
+		q.saveSettled = "UPDATE payment_payments SET " + assign(without(paymentTable.names(), settled...)) +
+			" WHERE id = ? AND version = ? AND reference = ? AND customer = ? AND created_at = ?"
+	}
 	events := "SELECT " + list(eventTable) + " FROM payment_events WHERE seq > ?"
 	switch d {
 	case Postgres:
@@ -87,7 +92,7 @@ func sqlOf(d Dialect) *statements {
 
 // each calls fn for every text that is complete.
 func (q *statements) each(fn func(*string)) {
-	for _, s := range []*string{&q.insertPayment, &q.savePayment, &q.lockPayment, &q.payment, &q.operations, &q.steps,
+	for _, s := range []*string{&q.insertPayment, &q.savePayment, &q.saveSettled, &q.lockPayment, &q.payment, &q.operations, &q.steps,
 		&q.claimed, &q.release, &q.unclaim, &q.method, &q.methods, &q.saveMethod, &q.dispute, &q.saveDispute,
 		&q.subject, &q.putSubject, &q.destroySubject, &q.eventsAll, &q.eventsOf, &q.horizon,
 		&q.claimDue, &q.anyDue, &q.releaseDue, &q.takeLock, &q.durability} {
@@ -102,6 +107,15 @@ func (q *statements) each(fn func(*string)) {
 	}
 }
 
+// settled are the columns of a payment that indexes hold and that in practice
+// never change. SQLite rewrites an index entry for each column that is assigned,
+// changed or not.
+var settled = []string{"id", "reference", "customer", "created_at"}
+
+func without(names []string, drop ...string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(drop, n) })
+}
+
 func list(t table) string { return strings.Join(t.names(), ", ") }
 
 // insert makes an INSERT of n rows.
@@ -110,9 +124,13 @@ func insert(t table, names []string, n int) string {
 	return "INSERT INTO " + t.name + " (" + strings.Join(names, ", ") + ") VALUES " + row + strings.Repeat(", "+row, n-1)
 }
 
-// replace makes an insert replace the row with the same id.
+// replace makes an insert replace the row with the same id. Where a row stands
+// (its owner, its position) never changes.
 func replace(t table) string {
-	names := t.names()[1:]
+	names := without(t.names(), "id", "position")
+	if t.name == operationTable.name || t.name == stepTable.name {
+		names = without(names, "payment_id", "operation_id")
+	}
 	set := make([]string, len(names))
 	for i, n := range names {
 		set[i] = n + " = excluded." + n

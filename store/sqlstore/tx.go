@@ -302,7 +302,23 @@ func (t *tx) SavePayment(ctx context.Context, p *payment.Payment) error {
 	if v.err != nil {
 		return v.err
 	}
-	n, err := t.q.exec(ctx, t.s.sql.savePayment, append(v.args[1:], escape(p.ID), p.Version-1))
+	n, err := int64(0), error(nil)
+	if text := t.s.sql.saveSettled; text != "" {
+		args := make([]any, 0, len(v.args)+2)
+		var same []any // the values that are compared instead of set
+		for i, c := range paymentTable.columns {
+			if slices.Contains(settled, c.name) {
+				same = append(same, v.args[i])
+			} else {
+				args = append(args, v.args[i])
+			}
+		}
+		args = append(args, same[0], p.Version-1)
+		n, err = t.q.exec(ctx, text, append(args, same[1:]...))
+	}
+	if err == nil && n == 0 {
+		n, err = t.q.exec(ctx, t.s.sql.savePayment, append(v.args[1:], v.args[0], p.Version-1))
+	}
 	if err != nil {
 		return err
 	}

@@ -154,6 +154,7 @@ func (v *values) payment(p *payment.Payment) {
 		v.args = append(v.args, nil, nil, nil, nil, nil)
 		v.flag(false)
 	}
+	v.flag(p.PreReviewed)
 	if k := p.Parked; k != nil {
 		v.time(k.Since)
 		v.text(k.Operation)

@@ -110,7 +110,7 @@ const (
 
 // attempt runs the function once, within a savepoint.
 func (b *batched) attempt(t *turn) error {
-	if _, err := b.tx.ExecContext(context.Background(), savepoint); err != nil {
+	if _, err := b.exec(context.Background(), savepoint, nil); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	tx := newTx(b.s, b)
@@ -122,7 +122,7 @@ func (b *batched) attempt(t *turn) error {
 	if err != nil {
 		return b.rollback(err)
 	}
-	if _, err := b.tx.ExecContext(context.Background(), release); err != nil {
+	if _, err := b.exec(context.Background(), release, nil); err != nil {
 		return fmt.Errorf("%w: %w", errBroken, err)
 	}
 	return nil
@@ -133,7 +133,7 @@ func (b *batched) attempt(t *turn) error {
 // gone, and so is the work of the others.
 func (b *batched) rollback(err error) error {
 	for _, text := range []string{rollbackTo, release} {
-		if _, failed := b.tx.ExecContext(context.Background(), text); failed != nil {
+		if _, failed := b.exec(context.Background(), text, nil); failed != nil {
 			return &brokenBy{err}
 		}
 	}

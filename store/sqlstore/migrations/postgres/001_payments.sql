@@ -47,6 +47,7 @@ CREATE TABLE payment_payments (
     review_until              TIMESTAMPTZ,
     review_operation          TEXT,
     review_passed             BOOLEAN NOT NULL,
+    pre_reviewed              BOOLEAN NOT NULL,
     parked_since              TIMESTAMPTZ,
     parked_operation          TEXT,
     parked_why                TEXT,

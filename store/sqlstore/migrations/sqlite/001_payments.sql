@@ -47,6 +47,7 @@ CREATE TABLE payment_payments (
     review_until              INTEGER,
     review_operation          TEXT,
     review_passed             INTEGER NOT NULL CHECK (review_passed IN (0, 1)),
+    pre_reviewed              INTEGER NOT NULL CHECK (pre_reviewed IN (0, 1)),
     parked_since              INTEGER,
     parked_operation          TEXT,
     parked_why                TEXT,
