@@ -322,3 +322,5 @@ func openWith(t *testing.T, store payment.Store, o fake.Options, change func(*ad
 
 // asError is errors.As for a switch.
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }
+
+type moneyCurrency = money.Currency
