@@ -130,11 +130,18 @@ func (w *world) checkCommit(old, p *payment.Payment, named map[string]payment.Ev
 		if o.Charging && o.State.Outstanding() {
 			charging++
 		}
+		live := 0
 		for _, s := range o.Steps {
+			if o.Kind == payment.OpAuthorize && !s.Fence && s.MovesMoney && s.State.Outstanding() && !s.Closed {
+				live++
+			}
 			if was != nil && stepOf(was, s.ID) != nil {
 				continue
 			}
 			w.checkStep(p, o, s)
+		}
+		if live > 1 {
+			w.breach(RulePlan, "%s has %d steps at once on which money can move", tellOp(o), live)
 		}
 	}
 	if charging > 1 {

@@ -97,7 +97,7 @@ func (o *order) try(key, what string, f func(c *payment.Client) (*payment.Paymen
 	case p == nil:
 		w.breach(RuleAnswer, "%s answered neither a payment nor an error", what)
 	default:
-		if was, known := o.byKey[key]; known && was != p.ID {
+		if was, known := o.byKey[key]; key != "" && known && was != p.ID {
 			w.breach(RuleKey, "key %s made payment %s and then %s", key, was, p.ID)
 		}
 		o.byKey[key] = p.ID
@@ -254,10 +254,8 @@ func (o *order) amount(minor int64) money.Amount {
 // provider takes.
 func (o *order) part(percent int64) int64 {
 	n := o.request.Amount.Minor() * percent / 100
-	if unit := unitOf(o.request.Amount.Currency()); n > unit {
-		n -= n % unit
-	}
-	return max(n, 1)
+	unit := unitOf(o.request.Amount.Currency())
+	return max(n-n%unit, unit)
 }
 
 // unitOf is the smallest step of amounts that every provider takes.

@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,11 +69,12 @@ type Report struct {
 // maxBroken bounds the stories that a report keeps.
 const maxBroken = 60
 
+// take adds a world that has ended; tell, if given, tells its story.
 func (r *Report) take(w *world, name string, seed uint64, tell func() string) {
 	w.sumUp()
 	r.add(w.counts)
 	if r.Why == nil {
-		r.Why = map[string]int{}
+		r.Why, r.Kinds = map[string]int{}, map[string]int{}
 	}
 	for _, x := range w.records {
 		if x.p.Parked == nil {
@@ -83,9 +85,6 @@ func (r *Report) take(w *world, name string, seed uint64, tell func() string) {
 			r.Parks = append(r.Parks, Violation{Rule: "parked", Text: x.p.Parked.Why, Name: name, Seed: seed, Story: tell()})
 		}
 	}
-	if len(w.broken) == 0 {
-		return
-	}
 	for _, v := range w.broken {
 		switch v.Rule {
 		case RuleDouble, RuleIncident:
@@ -95,27 +94,40 @@ func (r *Report) take(w *world, name string, seed uint64, tell func() string) {
 		default:
 			r.Unexplained++
 		}
-	}
-	for _, v := range w.broken {
-		v.Name, v.Seed = name, seed
-		if v.Story = ""; r.wanted(v) {
-			v.Story = tell()
-			r.keep(v)
+		if r.Kinds[v.kind()]++; r.Kinds[v.kind()] > 1 {
+			continue // the first of its kind is told
 		}
+		v.Name, v.Seed = name, seed
+		if tell != nil && len(r.Broken) < maxBroken {
+			v.Story = tell()
+		}
+		r.Broken = append(r.Broken, v)
 	}
 }
 
-// wanted counts a violation, and reports whether its story is worth keeping:
-// the first of its kind.
-func (r *Report) wanted(v Violation) bool {
-	if r.Kinds == nil {
-		r.Kinds = map[string]int{}
+// merge adds another report; of each kind the violation with the lowest seed
+// is kept.
+func (r *Report) merge(more *Report) {
+	r.add(more.Counts)
+	if r.Why == nil {
+		r.Why, r.Kinds = map[string]int{}, map[string]int{}
 	}
-	r.Kinds[v.kind()]++
-	return r.Kinds[v.kind()] == 1 && len(r.Broken) < maxBroken
+	for why, n := range more.Why {
+		r.Why[why] += n
+	}
+	for k, n := range more.Kinds {
+		r.Kinds[k] += n
+	}
+	r.Broken = append(r.Broken, more.Broken...)
+	slices.SortStableFunc(r.Broken, func(a, b Violation) int { return cmp.Or(cmp.Compare(a.Seed, b.Seed), cmp.Compare(a.Rule, b.Rule)) })
+	seen := map[string]bool{}
+	r.Broken = slices.DeleteFunc(r.Broken, func(v Violation) bool {
+		known := seen[v.kind()]
+		seen[v.kind()] = true
+		return known
+	})
+	r.Broken = r.Broken[:min(len(r.Broken), maxBroken)]
 }
-
-func (r *Report) keep(v Violation) { r.Broken = append(r.Broken, v) }
 
 // kind is what violations of one cause have in common.
 func (v Violation) kind() string { return string(v.Rule) + ": " + gist(v.Text) }
@@ -143,11 +155,11 @@ func (w *world) sumUp() {
 func gist(why string) string {
 	words := strings.Fields(why)
 	for i, x := range words {
-		if strings.ContainsAny(x, "0123456789\"") {
+		if strings.ContainsAny(x, "0123456789\"") || (len(x) >= 3 && strings.ToUpper(x[:3]) == x[:3]) {
 			words[i] = "#"
 		}
 	}
-	return strings.Join(words, " ")
+	return strings.ReplaceAll(strings.Join(words, " "), "# #", "#")
 }
 
 // String is the closing table.
@@ -165,10 +177,10 @@ func (r *Report) String() string {
 	row("double", r.Double)
 	row("lost", r.Lost)
 	row("unexplained", r.Unexplained)
-	for _, why := range slices.SortedFunc(maps.Keys(r.Why), func(a, b string) int { return r.Why[b] - r.Why[a] }) {
+	for _, why := range slices.SortedFunc(maps.Keys(r.Why), func(a, b string) int { return cmp.Or(r.Why[b]-r.Why[a], cmp.Compare(a, b)) }) {
 		fmt.Fprintf(&b, "  parked %6d  %s\n", r.Why[why], why)
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(r.Kinds), func(a, b string) int { return r.Kinds[b] - r.Kinds[a] }) {
+	for _, k := range slices.SortedFunc(maps.Keys(r.Kinds), func(a, b string) int { return cmp.Or(r.Kinds[b]-r.Kinds[a], cmp.Compare(a, b)) }) {
 		fmt.Fprintf(&b, "  broken %6d  %s\n", r.Kinds[k], k)
 	}
 	return b.String()

@@ -183,6 +183,11 @@ func (w *world) checkSettled() {
 			if o.State.Outstanding() && o.Kind != payment.OpDispute {
 				w.breach(RuleOpen, "%s is still %s", tellOp(o), o.State)
 			}
+			for _, s := range o.Steps {
+				if s.State.Outstanding() && !o.State.Outstanding() {
+					w.breach(RuleOpen, "%s is %s, and its step %s is still %s", tellOp(o), o.State, s.Name, s.State)
+				}
+			}
 		}
 	}
 	var keepers []*attempt

@@ -1,0 +1,35 @@
+package simulation
+
+import (
+	"flag"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	payments = flag.Int("payments", 2000, "how many orders TestSimulate plays")
+	seed     = flag.Uint64("seed", 1, "the seed of the first of them; each further one has the next")
+)
+
+// TestSimulate plays random orders. With -payments 1 -seed S it tells the story
+// of the order with seed S, whatever became of it.
+func TestSimulate(t *testing.T) {
+	r := Run(*seed, *payments)
+	if *payments == 1 {
+		t.Log("\n" + play(*seed, true).story.String())
+	}
+	conclude(t, r)
+}
+
+// TestSeedReplays proves that a seed tells the same story, byte for byte.
+func TestSeedReplays(t *testing.T) {
+	t.Parallel()
+	for s := range uint64(50) {
+		once, again := play(s, true), play(s, true)
+		require.Equal(t, once.story.String(), again.story.String(), "seed %d", s)
+		silent := play(s, false)
+		require.Equal(t, once.broken, silent.broken, "seed %d told and untold", s)
+		require.Equal(t, once.events, silent.events, "seed %d told and untold", s)
+	}
+}
