@@ -296,13 +296,16 @@ func (u *unit) applyFailure(e *Event, o *Operation, s *Step) {
 		s.State = StateUnknown
 		u.touch(o)
 		u.ignore(e, "an earlier send may have arrived; this refusal proves nothing about it")
-	case o.Kind != OpAuthorize && e.Failure.Kind != KindRejectedRequest && s.Sends < maxSends:
-		// Nobody waits for it and nothing was done: the worker sends it again.
+	case (o.Kind != OpAuthorize || o.State == StatePending) && e.Failure.Kind != KindRejectedRequest && s.Sends < maxSends:
+		// Nobody has to act for it and nothing was done: the worker sends it again.
 		s.State, s.Lease = StatePlanned, u.now
 		s.DueAt = u.now.Add(u.c.backoff(s.Sends))
 		o.Failure = e.Failure
 		u.touch(o)
 		e.Applied, e.Reason = true, "not done; it is sent again"
+		return
+	case o.Kind == OpAuthorize && (o.State == StatePending || o.State == StateActionRequired):
+		u.refusedLater(e, o, s)
 		return
 	default:
 		s.State, s.Closed = StateFailed, true
@@ -315,6 +318,33 @@ func (u *unit) applyFailure(e *Event, o *Operation, s *Step) {
 		}
 	}
 	u.schedule(o, s)
+}
+
+// refusedLater takes in that a later step of an attempt was refused for good,
+// after the payer has acted. Where the step carried what the browser brought
+// back, the payer may come back with better; else the attempt has ended.
+func (u *unit) refusedLater(e *Event, o *Operation, s *Step) {
+	s.State, s.Closed, s.DueAt = StateFailed, true, time.Time{}
+	o.Failure = e.Failure
+	e.Applied = true
+	u.touch(o)
+	if _, resumes := u.c.byName[o.Provider].(Resumer); resumes && len(o.Steps) > 1 {
+		for i := len(o.Steps) - 1; i >= 0; i-- {
+			if back := o.Steps[i]; back != s && !back.Fence && back.Closed && back.State == StateApproved {
+				back.State, back.Closed = StateActionRequired, false
+				o.State, o.Payable = StateActionRequired, true
+				e.Reason = "what the payer's browser brought back was refused; the payer may come back again"
+				u.touchStep(back)
+				u.schedule(o, back)
+				return
+			}
+		}
+	}
+	o.State = StateDeclined
+	o.Decline = NewDecline(ReasonMerchantConfiguration, e.Failure.Code)
+	o.Payable = u.c.capabilitiesOf(o).Fence != FenceOurs
+	u.ended(o)
+	u.sayWhyNoOther(o)
 }
 
 // applied moves the operation and says so in the event.
@@ -339,6 +369,9 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 				return err
 			}
 			if s != nil {
+				if e.Source == SourceLookup {
+					s.Checks++
+				}
 				s.State = to
 				s.Doubt = false
 				u.touchStep(s)
@@ -591,6 +624,7 @@ func (u *unit) supersede(o *Operation, lease bool) {
 	if !o.Superseded {
 		o.Superseded = true
 		u.touch(o)
+		u.note(EventRouted, SourceEngine, o.ID, "the attempt is given up")
 	}
 	for _, s := range o.Steps {
 		if s.State == StatePlanned && s.Sends == 0 && !s.Fence {
@@ -722,7 +756,11 @@ func (u *unit) advance(e *Event, o *Operation, s *Step, lease bool) error {
 	u.touch(o)
 	if stop := u.mayNotCharge(o); stop != "" {
 		e.Reason = stop
-		u.supersede(o, lease)
+		u.applied(e, o, StatePending)
+		if u.supersede(o, lease); o.State == StatePending && o.fence() == nil && !o.moving() {
+			o.State = StateCanceled // nothing was handed out, and no further step is sent
+			u.ended(o)
+		}
 		return nil
 	}
 	w, err := u.wish()
@@ -803,6 +841,9 @@ func (u *unit) reversed(e *Event, o *Operation) {
 		e.Reason = fmt.Sprintf("the %s of %s was undone by the provider or a bank", o.Kind, o.Approved)
 	}
 	u.note(EventIncident, SourceEngine, o.ID, e.Reason)
+	if o.Kind == OpCapture && !o.Overpaid {
+		u.parkFor(o.ID, fmt.Sprintf("the capture of %s failed after it was reported", o.Approved), "capture again, or void the authorization, or ask the payer")
+	}
 	t := computeTotals(u.p)
 	if less(t.Captured.Done, t.Refunded.Done) {
 		u.parkFor(o.ID, fmt.Sprintf("refunded %s of %s collected after the %s failed", t.Refunded.Done, t.Captured.Done, o.Kind), "collect the difference from the payer, or write it off")

@@ -39,7 +39,7 @@ type Dispute struct {
 	Reason    string
 	Code      string
 	Amount    money.Amount
-	Fee       money.Amount
+	Fee       money.Amount `json:",omitzero"`
 	// Due is when a response must be in; zero if none is awaited.
 	Due       time.Time
 	CreatedAt time.Time

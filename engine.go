@@ -268,6 +268,9 @@ func (c *Client) mayReplay(s *Step) bool {
 // lastTry resolves an unknown step while the payer still waits: by a look-up,
 // or, if no money can move on it, by closing it for good.
 func (c *Client) lastTry(ctx context.Context, p *Payment, o *Operation, s *Step) (*Payment, []send, error) {
+	if s.Fence {
+		return p, nil, nil // the worker asks again
+	}
 	if s.Recovery.Lookup {
 		res, err := c.lookup(ctx, p, o, s)
 		if err == nil && res.Status != ResultAbsent {
@@ -295,7 +298,7 @@ func (c *Client) closeHarmless(ctx context.Context, p *Payment, stepID string) (
 	defer cancel()
 	out, _, err := c.change(ctx, p.ID, func(u *unit) error {
 		o, s := u.p.Step(stepID)
-		if s.State != StateUnknown || s.MovesMoney || o.Payable {
+		if s.State != StateUnknown || s.MovesMoney || s.Fence || o.Payable || !o.State.May(StateFailed) {
 			return errNothing
 		}
 		s.Closed, s.Doubt, s.State, s.DueAt = true, false, StateFailed, time.Time{}
@@ -353,15 +356,13 @@ func (c *Client) failover(ctx context.Context, p *Payment) (*Payment, []send, er
 			return err
 		}
 		caps, _ := u.c.capsFor(next, o.Method)
-		attempt, err := u.startAttempt(next, o.Method, u.c.sells(u.p, caps), w, why, true)
+		_, err = u.startAttempt(next, o.Method, u.c.sells(u.p, caps), w, why, true)
 		if err != nil {
-			var se *StateError
-			if errors.As(err, &se) {
-				return errNothing
+			if errors.Is(err, ErrNotAllowed) || errors.Is(err, ErrReferenceLive) {
+				return errNothing // another attempt or payment has the order now
 			}
 			return err
 		}
-		u.note(EventRouted, SourceEngine, attempt.ID, why)
 		return nil
 	})
 	if err != nil {

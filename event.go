@@ -73,7 +73,7 @@ type Event struct {
 	Parent string
 	// Amount of the operation, or with Cumulative the total of this kind on
 	// the Parent so far. Zero value: the provider named none.
-	Amount     money.Amount
+	Amount     money.Amount `json:",omitzero"`
 	Cumulative bool
 	Captured   bool
 	Payable    bool
@@ -82,7 +82,7 @@ type Event struct {
 	ExpiresAt  time.Time
 	Card       CardInfo
 	ThreeDS    ThreeDSResult
-	Fee        money.Amount
+	Fee        money.Amount `json:",omitzero"`
 	Data       map[string]string
 	Dispute    *DisputeFact
 	// Token and ProviderCustomer of a saved method; never stored with the
@@ -121,7 +121,7 @@ type DisputeFact struct {
 	// Reason as the network names it, Code its own code.
 	Reason, Code string
 	Amount       money.Amount
-	Fee          money.Amount
+	Fee          money.Amount `json:",omitzero"`
 	// Due is when the response must be in.
 	Due time.Time
 }

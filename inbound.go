@@ -226,6 +226,7 @@ func (c *Client) resumeAt(ctx context.Context, p *Payment, o *Operation, values 
 		cur.State = StateApproved
 		u.touchStep(cur)
 		o.State = StatePending
+		u.note(EventFact, SourceReturn, o.ID, "the payer came back")
 		return nil
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package payment
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -46,12 +47,36 @@ func (u *unit) startAttempt(provider string, method Method, sale bool, w wish, w
 	if !ok || len(caps.Flow) == 0 {
 		return nil, &RouteError{Reasons: map[string]string{provider: "does not take " + string(method)}}
 	}
+	if err := u.takeReference(); err != nil {
+		return nil, err
+	}
 	o, err := u.newOperation(OpAuthorize, OriginShop, u.p.Amount)
 	if err != nil {
 		return nil, err
 	}
+	if !u.fresh {
+		u.note(EventRouted, SourceEngine, o.ID, why)
+	}
 	o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why
 	return o, u.planAuthorize(o, caps.Flow[0], w, lease)
+}
+
+// takeReference makes the payment the live one of its reference again, where it
+// had given it free. No attempt opens without it.
+func (u *unit) takeReference() error {
+	if u.p.Additional || u.p.HoldsReference {
+		return nil
+	}
+	err := u.tx.Claim(u.ctx, Claim{Kind: ClaimReference, Key: u.p.Reference, Owner: u.p.ID, Payment: u.p.ID})
+	var taken *TakenError
+	if errors.As(err, &taken) && taken.Claim.Owner != u.p.ID {
+		return &ReferenceError{Reference: u.p.Reference, PaymentID: taken.Claim.Owner}
+	}
+	if err != nil && taken == nil {
+		return err
+	}
+	u.p.HoldsReference = true
+	return nil
 }
 
 // autoCapture captures a hold whose payment is to be captured at once.

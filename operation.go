@@ -181,7 +181,7 @@ type Operation struct {
 	Card    CardInfo
 	ThreeDS ThreeDSResult
 	// Fee that the provider said it took.
-	Fee money.Amount
+	Fee money.Amount `json:",omitzero"`
 	// Splits of the amount.
 	Splits []Split
 	// Sealed holds Action encrypted, as stores keep it.

@@ -385,13 +385,39 @@ func (c *Client) proceedWith(ctx context.Context, id string, ch Choice, payer bo
 	if err != nil {
 		return nil, err
 	}
+	if err := c.referenceFree(ctx, p); err != nil {
+		return nil, err
+	}
+	before := p.Version
 	if p, err = c.makeWay(ctx, p); err != nil {
 		return nil, err
 	}
 	if c.blockedBy(p) != "" {
 		return c.reveal(ctx, p)
 	}
-	return c.open(ctx, p, w, route, claim, payer)
+	out, err := c.open(ctx, p, w, route, claim, payer)
+	if err != nil && p.Version != before && !errors.Is(err, ErrRecord) {
+		err = &RecordError{PaymentID: p.ID, Err: err} // the open attempt was closed before
+	}
+	return out, err
+}
+
+// referenceFree checks, before an open attempt is closed, that a further one may
+// open: the commit that opens it decides.
+func (c *Client) referenceFree(ctx context.Context, p *Payment) error {
+	if p.Additional || p.HoldsReference {
+		return nil
+	}
+	held, err := c.store.Claimed(ctx, ClaimReference, p.Reference)
+	switch {
+	case isNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	case held.Owner != p.ID:
+		return &ReferenceError{Reference: p.Reference, PaymentID: held.Owner}
+	}
+	return nil
 }
 
 // open starts the attempt that a choice asks for, and drives it.
@@ -412,22 +438,16 @@ func (c *Client) open(ctx context.Context, p *Payment, w wish, route Route, clai
 		if u.p.Sealed, err = c.keys.sealJSON(key, w, wishPlace(u.p.ID)); err != nil {
 			return err
 		}
-		if !u.p.Additional && !u.p.HoldsReference {
-			u.p.HoldsReference = true
-			if err := u.tx.Claim(u.ctx, Claim{Kind: ClaimReference, Key: u.p.Reference, Owner: u.p.ID, Payment: u.p.ID}); err != nil {
-				return err
-			}
-		}
 		caps, _ := c.capsFor(route.Providers[0], w.Method.Method)
 		_, err = u.startAttempt(route.Providers[0], w.Method.Method, c.sells(u.p, caps), w, route.Reason, true)
 		return err
 	})
 	var taken *TakenError
 	if errors.As(err, &taken) {
-		if taken.Claim.Kind == ClaimReference {
-			return nil, &ReferenceError{Reference: p.Reference, PaymentID: taken.Claim.Owner}
-		}
 		return c.Get(ctx, p.ID) // the same choice, sent twice at once
+	}
+	if errors.Is(err, ErrCommitUnknown) {
+		return nil, &RecordError{PaymentID: p.ID, Err: err}
 	}
 	if err != nil {
 		return nil, err
@@ -463,7 +483,7 @@ func (c *Client) blockedBy(p *Payment) string {
 			return "attempt " + o.ID + " is pending"
 		case o.State == StateActionRequired && !o.Superseded, o.Payable && !o.Superseded:
 			return "attempt " + o.ID + " can still be paid"
-		case (o.State == StateActionRequired || o.Payable) && c.capabilitiesOf(o).Fence == FenceConfirmed:
+		case (o.State == StateActionRequired || o.State == StatePending || o.Payable) && c.capabilitiesOf(o).Fence == FenceConfirmed:
 			return "attempt " + o.ID + " is not closed yet"
 		}
 	}
@@ -496,7 +516,7 @@ func (c *Client) makeWay(ctx context.Context, p *Payment) (*Payment, error) {
 			return nil
 		})
 		if err != nil {
-			return p, err
+			return p, &RecordError{PaymentID: p.ID, Err: err}
 		}
 		p = out
 		for _, id := range mine {

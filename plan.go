@@ -323,7 +323,9 @@ func (u *unit) commit() error {
 	}
 	p.UpdatedAt = u.now
 	p.refresh()
-	u.settleReference()
+	if err := u.settleReference(); err != nil {
+		return err
+	}
 	p.DueAt = u.c.dueAt(p)
 	for _, s := range u.planned {
 		if s.State != StatePlanned {
@@ -443,17 +445,47 @@ func freeStatus(s Status) bool {
 }
 
 // settleReference gives the shop's reference free once the payment cannot take
-// money any more.
-func (u *unit) settleReference() {
+// money any more, and takes it again if it holds some after all.
+func (u *unit) settleReference() error {
 	p := u.p
-	if u.fresh || p.Additional || !p.HoldsReference || !freeStatus(p.Status) {
-		return
+	if u.fresh || p.Additional {
+		return nil
+	}
+	if !p.HoldsReference {
+		return u.retakeReference()
+	}
+	if !freeStatus(p.Status) {
+		return nil
 	}
 	for _, o := range p.attempts() {
 		if o.Payable || o.State.Outstanding() {
-			return
+			return nil
 		}
 	}
 	p.HoldsReference = false
 	u.release = append(u.release, Claim{Kind: ClaimReference, Key: p.Reference, Owner: p.ID})
+	return nil
+}
+
+// retakeReference makes a payment that holds money again (a refund that the
+// bank returned) the live one of its reference. Where another payment has it, a
+// person is told.
+func (u *unit) retakeReference() error {
+	p := u.p
+	if freeStatus(p.Status) || p.Status == StatusCreated {
+		return nil
+	}
+	held, err := u.tx.Claimed(u.ctx, ClaimReference, p.Reference)
+	switch {
+	case isNotFound(err):
+		p.HoldsReference = true
+		u.claims = append(u.claims, Claim{Kind: ClaimReference, Key: p.Reference, Owner: p.ID, Payment: p.ID})
+	case err != nil:
+		return err
+	case held.Owner == p.ID:
+		p.HoldsReference = true
+	case p.Paid():
+		u.parkFor("", "it holds money again, and payment "+held.Owner+" has its reference", "refund one of the two")
+	}
+	return nil
 }

@@ -267,7 +267,7 @@ func computeStatus(p *Payment) Status {
 		return StatusBlocked
 	}
 	if o := p.paying(); o != nil {
-		if p.inReview() {
+		if p.inReview() || p.captureFailed(o) {
 			return StatusInReview
 		}
 		return StatusAuthorized
@@ -314,7 +314,11 @@ func outstandingStatus(p *Payment) (Status, bool) {
 		case StatePlanned, StatePending:
 			found = StatusProcessing
 		case StateActionRequired:
-			if found == "" && !o.Superseded {
+			f := o.fence()
+			switch {
+			case o.Superseded && f != nil && f.State.Outstanding() && !p.Canceled:
+				found = StatusProcessing // it is being closed, and may still be paid
+			case found == "" && !o.Superseded:
 				found = StatusRequiresAction
 			}
 		}
@@ -326,6 +330,24 @@ func outstandingStatus(p *Payment) (Status, bool) {
 func (p *Payment) refresh() {
 	p.Totals = computeTotals(p)
 	p.Status = computeStatus(p)
+}
+
+// captureFailed reports whether a capture of the hold was undone and nothing
+// has taken its place: a person decides whether the hold is still good.
+func (p *Payment) captureFailed(root *Operation) bool {
+	failed := false
+	for _, o := range p.Operations {
+		if o.Kind != OpCapture || o.Target != root.ID {
+			continue
+		}
+		switch {
+		case o.State == StateReversed:
+			failed = true
+		case o.State == StateApproved, o.State.Outstanding():
+			failed = false
+		}
+	}
+	return failed
 }
 
 func (p *Payment) inReview() bool { return p.Review != nil && !p.Review.Passed }
