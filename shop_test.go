@@ -3,6 +3,8 @@ package payment_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,9 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/internal/pgtest"
 	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/fake"
 	"github.com/tender-go/payment/store/memstore"
+	"github.com/tender-go/payment/store/postgres"
+	"github.com/tender-go/payment/store/sqlite"
 )
 
 // clock is a clock that tests turn by hand.
@@ -52,8 +57,22 @@ var stores = []struct {
 	name string
 	open func(t *testing.T) payment.Store
 }{
-	{"memstore", func(t *testing.T) payment.Store { return memstore.New() }},
+	{"memstore", func(*testing.T) payment.Store { return memstore.New() }},
+	{"sqlite", func(t *testing.T) payment.Store {
+		s, err := sqlite.Open(filepath.Join(t.TempDir(), "shop.db"))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}},
+	{"postgres", func(t *testing.T) payment.Store {
+		s, err := postgres.Open(context.Background(), pgtest.DSN(t))
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	}},
 }
+
+func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 // onStores runs a scenario on every store.
 func onStores(t *testing.T, scenario func(t *testing.T, store payment.Store)) {
