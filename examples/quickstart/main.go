@@ -21,19 +21,27 @@ import (
 )
 
 func main() {
+	if err := start(); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+func start() error {
 	db := flag.String("db", "", "the SQLite file to make (default: a new one in the temporary folder)")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	key := os.Getenv("STRIPE_SECRET_KEY")
+	if err := checkKey(key); err != nil {
+		return err
+	}
 	path, err := newFile(*db)
-	if err == nil {
-		_, err = run(ctx, settings{key: os.Getenv("STRIPE_SECRET_KEY"), db: path}, os.Stdout)
-	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "quickstart:", err)
-		stop()
-		os.Exit(1)
+		return err
 	}
+	_, err = run(ctx, settings{key: key, db: path}, os.Stdout)
+	return err
 }
 
 // newFile returns a path where no file is yet: the orders of an earlier run are

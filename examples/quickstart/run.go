@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 		if bank, err = sandbox.Start(sandbox.Options{WebhookURLs: []string{base + "/webhooks/stripe"}}); err != nil {
 			return nil, err
 		}
-		defer bank.Close()
+		defer func() { _ = bank.Close() }()
 		cfg = stripe.Config{SecretKey: payment.NewSecret(bank.Stripe.SecretKey), BaseURL: bank.Stripe.URL,
 			WebhookSecrets: []payment.Secret{payment.NewSecret(bank.Stripe.WebhookSecret)}, MultiCapture: true}
 	}
@@ -108,7 +109,7 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 		mux.Handle("/webhooks/stripe", hooks)
 	}
 	jobs.Go(func() { _ = server.Serve(listener) })
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 
 	// 5. Everybody plays.
 	rep = &report{}
@@ -148,7 +149,7 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 	rep.webhooks = hooks.read()
 	rep.leaks = leaks(set.db, orders)
 	rep.print(out, set, time.Since(began))
-	if wrong := append(rep.differences, rep.leaks...); len(wrong) > 0 {
+	if wrong := slices.Concat(rep.differences, rep.leaks); len(wrong) > 0 {
 		return rep, fmt.Errorf("%d things are not as they should be:\n  %s", len(wrong), strings.Join(wrong, "\n  "))
 	}
 	return rep, nil
