@@ -90,13 +90,19 @@ func (u *unit) resolve(e *Event) (*Operation, *Step) {
 		return o, s
 	}
 	match := func(o *Operation) bool { return o.Kind == e.Kind && (e.Provider == "" || o.Provider == e.Provider) }
+	step := func(o *Operation) *Step {
+		if e.Status == ResultContinue {
+			return o.waiting(u.c.capabilitiesOf(o).Flow)
+		}
+		return o.current()
+	}
 	if o := u.p.Operation(e.OperationID); o != nil && match(o) {
-		return o, o.current()
+		return o, step(o)
 	}
 	for _, ref := range append([]string{e.Ref}, e.Refs...) {
 		for _, o := range u.p.Operations {
 			if ref != "" && match(o) && o.known(ref) && !(e.Kind == OpCapture && rootOf(u.p, o) != nil && rootOf(u.p, o).Ref == ref) {
-				return o, o.current()
+				return o, step(o)
 			}
 		}
 	}
@@ -125,6 +131,25 @@ func (o *Operation) current() *Step {
 	for i := len(o.Steps) - 1; i >= 0; i-- {
 		if !o.Steps[i].Fence {
 			return o.Steps[i]
+		}
+	}
+	return nil
+}
+
+// later reports whether a further step follows s.
+func (o *Operation) later(s *Step) bool {
+	cur := o.current()
+	return cur != nil && cur != s && !s.Fence
+}
+
+// waiting is the newest step that a further one of the flow may follow: what a
+// "go on" without a step's key is about.
+func (o *Operation) waiting(flow []StepSpec) *Step {
+	for i := len(o.Steps) - 1; i >= 0; i-- {
+		if s := o.Steps[i]; !s.Fence {
+			if _, ok := nextSpec(flow, s.Name); ok {
+				return s
+			}
 		}
 	}
 	return nil
@@ -211,8 +236,9 @@ func (u *unit) amountFits(e *Event, o *Operation) bool {
 	if e.Amount.Currency() == o.Amount.Currency() && (e.Amount == o.Amount || (e.Status == ResultReversed && e.Amount == o.Approved)) {
 		return true
 	}
-	if o.Kind == OpVoid && e.Amount.Currency() == o.Amount.Currency() && !e.Amount.IsNegative() && less(e.Amount, o.Amount) {
-		return true // a void releases what is left, and something was captured meanwhile
+	if target := u.p.Operation(o.Target); o.Kind == OpVoid && target != nil && e.Amount.Currency() == o.Amount.Currency() &&
+		!e.Amount.IsNegative() && !less(minus(target.Approved, u.p.collected(target)), e.Amount) {
+		return true // a void releases what is left, whatever was captured, or not, meanwhile
 	}
 	u.park(e, o, fmt.Sprintf("the provider reports %s for an operation of %s", e.Amount, o.Amount),
 		"compare with the provider's dashboard, then decide what was approved")
@@ -358,8 +384,13 @@ func (u *unit) applied(e *Event, o *Operation, to State) {
 
 // applyStatus takes in an answer or a report with a status.
 func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
-	u.learn(o, s, e)
 	to := stateOf(e.Status)
+	if s != nil && o.later(s) && (to == StatePending || to == StateActionRequired) {
+		u.learn(o, nil, e)
+		u.ignore(e, "an earlier stage reported late: a further step follows already")
+		return nil
+	}
+	u.learn(o, s, e)
 	if e.Status == ResultContinue {
 		return u.advance(e, o, s, lease)
 	}
@@ -377,6 +408,9 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 				u.touchStep(s)
 				u.schedule(o, s)
 			}
+		} else if s != nil && s.State.Outstanding() {
+			s.State, s.Doubt, s.Closed, s.DueAt = to, false, true, time.Time{}
+			u.touchStep(s)
 		}
 		u.ignore(e, "already known")
 		return nil
@@ -422,10 +456,26 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 	if s != nil {
 		u.schedule(o, s)
 	}
+	if o.Kind == OpAuthorize && !to.Outstanding() && !o.Payable {
+		u.settleFence(o)
+	}
 	if err == nil && !to.Outstanding() {
 		err = u.giveBack(o, lease)
 	}
 	return err
+}
+
+// settleFence ends a fence whose attempt has ended: closed, or paid.
+func (u *unit) settleFence(o *Operation) {
+	f := o.fence()
+	if f == nil || !f.State.Outstanding() {
+		return
+	}
+	f.State, f.Closed, f.Doubt, f.DueAt = StateApproved, true, false, time.Time{}
+	if o.State == StateApproved {
+		f.State = StateDeclined
+	}
+	u.touchStep(f)
 }
 
 // giveBack carries a cancellation on when an operation ends that was on its way
@@ -736,19 +786,15 @@ func (u *unit) advance(e *Event, o *Operation, s *Step, lease bool) error {
 		u.ignore(e, fmt.Sprintf("an earlier stage reported late: it is %s already", o.State))
 		return nil
 	}
-	if s.State == StateApproved {
+	caps := u.c.capabilitiesOf(o)
+	next, ok := nextSpec(caps.Flow, s.Name)
+	if !ok || s.State == StateApproved || o.later(s) {
 		u.ignore(e, "already known")
 		return nil
 	}
 	s.State, s.Closed, s.Doubt, s.DueAt, s.Failure = StateApproved, true, false, time.Time{}, Failure{}
 	u.touchStep(s)
 	e.Applied = true
-	caps := u.c.capabilitiesOf(o)
-	next, ok := nextSpec(caps.Flow, s.Name)
-	if !ok {
-		u.park(e, o, "the provider asks to go on after the last step", "report this adapter error")
-		return nil
-	}
 	if o.State != StatePlanned {
 		u.applied(e, o, StatePending)
 		o.Failure = Failure{}
@@ -824,8 +870,8 @@ func (u *unit) approvedModification(e *Event, o *Operation) error {
 			u.parkFor(o.ID, fmt.Sprintf("captures of %s exceed the authorization of %s", u.p.collected(target), target.Approved), "compare with the provider's dashboard")
 		}
 	case OpRefund:
-		if target != nil && less(target.Approved, u.p.drawn(target.ID, OpRefund)) {
-			u.parkFor(o.ID, fmt.Sprintf("refunds of %s exceed the captured %s", u.p.drawn(target.ID, OpRefund), target.Approved), "compare with the provider's dashboard")
+		if back := u.p.refunded(o.Target); target != nil && less(target.Approved, back) {
+			u.parkFor(o.ID, fmt.Sprintf("refunds of %s exceed the captured %s", back, target.Approved), "compare with the provider's dashboard")
 		}
 	}
 	if o.Kind == OpVoid && target != nil && u.p.Review != nil && u.p.Review.Operation == target.ID {

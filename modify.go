@@ -77,7 +77,12 @@ func (c *Client) Capture(ctx context.Context, id string, r CaptureParams) (*Paym
 		if err != nil {
 			return err
 		}
-		final := r.Final || amount == left || !caps.MultiCapture
+		if r.Final && u.p.pendingCapture(o) {
+			return u.refuse("capture", "another capture is on its way: wait for it, then send the final one")
+		}
+		// The last of the money is final only if nothing else is on its way that
+		// the provider might see later.
+		final := r.Final || (amount == left && !u.p.pendingCapture(o)) || !caps.MultiCapture
 		if amount != o.Approved && !caps.PartialCapture {
 			return u.refuse("capture", o.Provider+" captures "+string(o.Method)+" only in full: "+o.Approved.String())
 		}
@@ -91,6 +96,15 @@ func (c *Client) Capture(ctx context.Context, id string, r CaptureParams) (*Paym
 		_, err = u.planCapture(o, amount, final, OriginShop, r.Splits, true)
 		return err
 	})
+}
+
+func (p *Payment) pendingCapture(root *Operation) bool {
+	for _, o := range p.Operations {
+		if o.Kind == OpCapture && o.Target == root.ID && o.State.Outstanding() {
+			return true
+		}
+	}
+	return false
 }
 
 // Void releases all that is authorized and not captured.

@@ -219,9 +219,33 @@ func (u *unit) applyDispute(e *Event) error {
 		o.Data = map[string]string{dataReported: e.At.UTC().Format(time.RFC3339Nano)}
 	}
 	u.touch(o)
+	if f.Status.Ended() {
+		u.endAnswers(o.ID, f.Status)
+	}
 	e.Applied, e.Amount = true, f.Amount
 	d.Status, d.Reason, d.Code, d.Amount, d.Fee, d.Due, d.UpdatedAt = f.Status, f.Reason, f.Code, f.Amount, f.Fee, f.Due, u.now
 	return u.tx.SaveDispute(u.ctx, d)
+}
+
+// endAnswers ends what was still being answered of a dispute that has ended.
+func (u *unit) endAnswers(dispute string, how DisputeStatus) {
+	for _, o := range u.p.Operations {
+		if o.Dispute != dispute || !o.State.Outstanding() {
+			continue
+		}
+		o.State = StateAbsent
+		if o.Kind == OpAccept && (how == DisputeAccepted || how == DisputeLost) {
+			o.State, o.Approved = StateApproved, o.Amount
+		}
+		u.touch(o)
+		for _, s := range o.Steps {
+			if s.State.Outstanding() {
+				s.State, s.Closed, s.Doubt, s.DueAt = o.State, true, false, time.Time{}
+				u.touchStep(s)
+			}
+		}
+		u.note(EventFact, SourceEngine, o.ID, "the dispute has ended: "+string(how))
+	}
 }
 
 // dataReported is when the provider last said something of a dispute.

@@ -457,10 +457,13 @@ func (u *unit) settleReference() error {
 	if !freeStatus(p.Status) {
 		return nil
 	}
-	for _, o := range p.attempts() {
-		if o.Payable || o.State.Outstanding() {
+	for _, o := range p.Operations {
+		if o.Payable || (o.State.Outstanding() && o.Kind != OpDispute) || p.held(o).IsPositive() {
 			return nil
 		}
+	}
+	if p.Refundable().IsPositive() {
+		return nil
 	}
 	p.HoldsReference = false
 	u.release = append(u.release, Claim{Kind: ClaimReference, Key: p.Reference, Owner: p.ID})

@@ -191,7 +191,7 @@ func (c *Client) stepTask(p *Payment, o *Operation, s *Step, now time.Time) task
 		return c.sendNow(o.ID, s.ID)
 	case StateUnknown:
 		if s.Fence {
-			return c.sendNow(o.ID, s.ID) // a fence may be asked for again and again
+			return c.fenceAgain(o.ID, s.ID)
 		}
 		return c.resolve(p, o, s, now)
 	case StatePending, StateActionRequired:
@@ -271,6 +271,51 @@ func (c *Client) sendNow(operation, stepID string) task {
 		}
 		_, err = c.drive(ctx, out, []send{{step: stepID}}, false)
 		return err
+	}
+}
+
+// fenceSends is how often a fence is asked for under one key. A provider may
+// save a server error with the key and repeat it for a day; a fence moves no
+// money, so that a new key is safe.
+const fenceSends = 3
+
+// fenceAgain settles a fence that is not confirmed: by what became of its
+// attempt, else by asking again.
+func (c *Client) fenceAgain(operation, stepID string) task {
+	return func(ctx context.Context, p *Payment) error {
+		if cur := p.Operation(operation).current(); cur != nil && cur.Recovery.Lookup {
+			next, _, err := c.ask(ctx, p, operation, false)
+			if err != nil {
+				return err
+			}
+			if _, s := next.Step(stepID); !s.State.Outstanding() {
+				return nil
+			}
+		}
+		if _, s := p.Step(stepID); s.Sends < fenceSends {
+			return c.sendNow(operation, stepID)(ctx, p)
+		}
+		return c.mend(ctx, p.ID, func(u *unit) error {
+			o, s := u.p.Step(stepID)
+			if !s.State.Outstanding() || u.now.Before(s.DueAt) {
+				return errNothing
+			}
+			if len(o.Steps) > maxSends*fenceSends {
+				s.DueAt = time.Time{}
+				u.touchStep(s)
+				u.parkFor(o.ID, s.Name+" was never confirmed", "close the attempt in the provider's dashboard, then decide")
+				return nil
+			}
+			wait := u.c.backoff(len(o.Steps))
+			s.State, s.Closed, s.DueAt = StateFailed, true, time.Time{}
+			u.touchStep(s)
+			u.planFence(o, u.c.capabilitiesOf(o).FenceStep, false)
+			if f := o.fence(); f != s {
+				f.DueAt = u.now.Add(wait)
+			}
+			u.touch(o)
+			return nil
+		})
 	}
 }
 

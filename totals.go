@@ -216,6 +216,17 @@ func (p *Payment) paying() *Operation {
 	return nil
 }
 
+// refunded is what was given back of a sale or capture, for certain.
+func (p *Payment) refunded(target string) money.Amount {
+	s := money.Zero(p.Amount.Currency())
+	for _, o := range p.Operations {
+		if o.Kind == OpRefund && o.Target == target && o.State == StateApproved {
+			s = sum(s, o.Approved)
+		}
+	}
+	return s
+}
+
 // collected is what captures took of a hold and kept.
 func (p *Payment) collected(o *Operation) money.Amount {
 	s := money.Zero(p.Amount.Currency())
@@ -253,17 +264,20 @@ func (p *Payment) live() *Operation {
 func computeStatus(p *Payment) Status {
 	t := p.Totals
 	switch {
+	case !t.Captured.Done.IsPositive():
+		// What was given back before its capture is known decides nothing.
 	case t.Disputed.Done.IsPositive() && !less(sum(t.Disputed.Done, t.Refunded.Done), t.Captured.Done):
 		return StatusChargedBack
 	case t.Refunded.Done.IsPositive() && !less(t.Refunded.Done, t.Captured.Done):
 		return StatusRefunded
 	case t.Refunded.Done.IsPositive():
 		return StatusPartiallyRefunded
-	case t.Captured.Done.IsPositive() && less(t.Captured.Done, p.Amount):
+	case less(t.Captured.Done, p.Amount):
 		return StatusPartiallyCaptured
-	case t.Captured.Done.IsPositive():
+	default:
 		return StatusCaptured
-	case p.Blocked != (Decline{}):
+	}
+	if p.Blocked != (Decline{}) {
 		return StatusBlocked
 	}
 	if o := p.paying(); o != nil {
