@@ -324,3 +324,5 @@ func openWith(t *testing.T, store payment.Store, o fake.Options, change func(*ad
 func asError[T error](err error, target *T) bool { return errors.As(err, target) }
 
 type moneyCurrency = money.Currency
+
+var moneyOf = money.Of
