@@ -187,7 +187,7 @@ func (c *Client) Resume(ctx context.Context, id string, values url.Values) (*Pay
 	if _, ok := c.byName[o.Provider].(Lookuper); !ok {
 		return c.reveal(ctx, p)
 	}
-	p, mine, err := c.ask(ctx, p, o.ID, true)
+	p, mine, err := c.ask(ctx, p, o.ID, SourceReturn, true)
 	if err != nil {
 		return nil, err
 	}
@@ -239,7 +239,7 @@ func (c *Client) resumeAt(ctx context.Context, p *Payment, o *Operation, values 
 }
 
 // ask looks an operation up and records what is found.
-func (c *Client) ask(ctx context.Context, p *Payment, operation string, lease bool) (*Payment, []send, error) {
+func (c *Client) ask(ctx context.Context, p *Payment, operation string, source Source, lease bool) (*Payment, []send, error) {
 	o := p.Operation(operation)
 	s := o.current()
 	if s == nil {
@@ -248,10 +248,6 @@ func (c *Client) ask(ctx context.Context, p *Payment, operation string, lease bo
 	res, err := c.lookup(ctx, p, o, s)
 	if err != nil {
 		return p, nil, nil //nolint:nilerr // a failed look-up proves nothing
-	}
-	source := SourceLookup
-	if lease {
-		source = SourceReturn
 	}
 	var mine []send
 	if res.Status != ResultAbsent && res.Status != "" {
@@ -277,7 +273,7 @@ func (c *Client) Sync(ctx context.Context, id string) (*Payment, error) {
 	}
 	for _, id := range syncable(c, p) {
 		var mine []send
-		if p, mine, err = c.ask(ctx, p, id, true); err != nil {
+		if p, mine, err = c.ask(ctx, p, id, SourceLookup, true); err != nil {
 			return nil, err
 		}
 		if p, err = c.drive(ctx, p, mine, false); err != nil {

@@ -537,7 +537,7 @@ func (c *Client) lookAfterFences(ctx context.Context, p *Payment) *Payment {
 		if f == nil || f.State != StateDeclined || !o.State.Outstanding() {
 			continue
 		}
-		if q, _, err := c.ask(ctx, p, o.ID, false); err == nil {
+		if q, _, err := c.ask(ctx, p, o.ID, SourceLookup, false); err == nil {
 			p = q
 		}
 	}

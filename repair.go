@@ -22,6 +22,9 @@ const (
 // carries out verdicts that nobody gave. Any number of replicas may run it on
 // one store; they share the work by leases. It returns ctx's error.
 func (c *Client) Run(ctx context.Context) error {
+	if c.store.Joined(ctx) {
+		return ErrInTransaction
+	}
 	c.running.Store(true)
 	owner := c.newID("w", c.now())
 	t := time.NewTimer(0)
@@ -47,6 +50,9 @@ func (c *Client) Run(ctx context.Context) error {
 // RunOnce does the due work once and returns how many payments it looked at.
 // Hosts with a scheduler of their own, and tests, call it instead of Run.
 func (c *Client) RunOnce(ctx context.Context) (int, error) {
+	if c.store.Joined(ctx) {
+		return 0, ErrInTransaction
+	}
 	c.running.Store(true)
 	return c.repairDue(ctx, c.newID("w", c.now()))
 }
@@ -147,7 +153,7 @@ func (c *Client) driveAll(p *Payment, mine []send, err error) error {
 
 func (c *Client) sendUnattended(ctx context.Context, p *Payment) error {
 	_, err := c.proceedWith(ctx, p.ID, Choice{Key: "unattended"}, false)
-	if err != nil && !errors.Is(err, ErrRecord) {
+	if willNotChange(err) {
 		return c.mend(ctx, p.ID, func(u *unit) error {
 			if len(u.p.attempts()) > 0 {
 				return errNothing
@@ -158,6 +164,16 @@ func (c *Client) sendUnattended(ctx context.Context, p *Payment) error {
 		})
 	}
 	return err
+}
+
+// willNotChange reports whether trying again would meet the same error.
+func willNotChange(err error) bool {
+	for _, final := range []error{ErrNoProvider, ErrInvalid, ErrNotAllowed, ErrErased, ErrReferenceLive, ErrKeyReused} {
+		if errors.Is(err, final) {
+			return true
+		}
+	}
+	return false
 }
 
 // taskOf is what is due for one operation, or nil.
@@ -284,7 +300,7 @@ const fenceSends = 3
 func (c *Client) fenceAgain(operation, stepID string) task {
 	return func(ctx context.Context, p *Payment) error {
 		if cur := p.Operation(operation).current(); cur != nil && cur.Recovery.Lookup {
-			next, _, err := c.ask(ctx, p, operation, false)
+			next, _, err := c.ask(ctx, p, operation, SourceLookup, false)
 			if err != nil {
 				return err
 			}

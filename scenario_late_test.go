@@ -189,4 +189,3 @@ func TestPendingEndsLater(t *testing.T) {
 		})
 	}
 }
-

@@ -306,4 +306,3 @@ func TestSplits(t *testing.T) {
 		})
 	})
 }
-

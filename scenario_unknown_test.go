@@ -146,7 +146,7 @@ func TestUnprovableIsParked(t *testing.T) {
 		s := open(t, store, fake.Options{NoWebhooks: true})
 		s.bank.Script("pay", repeat(fake.TimeoutAfter(), 50)...)
 		s.bank.Script("lookup", repeat(fake.TimeoutBefore(), 5000)...)
-		s.bank.Script("cancel", repeat(fake.TimeoutBefore(), 50)...)
+		s.bank.Script("cancel", repeat(fake.TimeoutBefore(), 500)...)
 		p := s.mustPay(s.request("order-1"))
 		for range 5 * 24 {
 			s.clock.Add(time.Hour)
