@@ -43,9 +43,10 @@ type record struct {
 	p *payment.Payment
 	// last is what the events say of each operation.
 	last map[string]payment.Event
-	// parked counts how often a person was asked.
+	// incidents holds the operations of which one was told.
 	incidents map[string]bool
 	unknown   bool // an outcome was unknown at some time
+	doubtful  bool // a person was asked, and it is not settled
 }
 
 // committed looks at what a transaction wrote, right after it was written.
@@ -60,6 +61,9 @@ func (w *world) committed() {
 		w.events = append(w.events, e)
 	}
 	for _, p := range st.saved {
+		if p.Version > maxVersion {
+			w.spins = true
+		}
 		r := w.records[p.ID]
 		if r == nil {
 			r = &record{last: map[string]payment.Event{}, incidents: map[string]bool{}}

@@ -443,7 +443,7 @@ func (w *world) work(by *process) {
 	for range 20 {
 		n := 0
 		lived := w.in(by, func(c *payment.Client) { n, _ = c.RunOnce(context.Background()) })
-		if !lived || n == 0 {
+		if !lived || n == 0 || w.spins {
 			return
 		}
 	}

@@ -46,6 +46,7 @@ func play(seed uint64, telling bool) *world {
 	if !chance(r, 0.25) {
 		wx.budget = 1 + r.IntN(5)
 		wx.fault, wx.crash, wx.store, wx.aside = pick(r, 0.02, 0.1, 0.3), pick(r, 0, 0.01, 0.05), pick(r, 0, 0.01, 0.03), pick(r, 0, 0.02, 0.1)
+		wx.burst = pick(r, 0, 0.5, 0.9)
 	}
 	w := newWorld(seed, wx, specs...)
 	w.rng, w.telling = r, telling
@@ -108,11 +109,11 @@ func (o *order) between() {
 	case 1:
 		w.post.deliverOne(r.IntN(8), chance(r, 0.3))
 	case 2:
-		o.later(pick(r, time.Second, 20*time.Second, 90*time.Second, 10*time.Minute))
+		o.later(pick(r, time.Second, 20*time.Second, 45*time.Second, 65*time.Second, 10*time.Minute))
 	case 3:
 		o.later(pick(r, 3*time.Hour, 30*time.Hour, 8*24*time.Hour))
 	case 4:
-		w.clock.pass(pick(r, time.Second, time.Minute, time.Hour))
+		w.clock.pass(pick(r, time.Second, 30*time.Second, time.Minute, time.Hour))
 	}
 }
 
@@ -148,10 +149,12 @@ func (o *order) act(kinds []fake.Personality) {
 }
 
 // Run plays n orders, the seeds of which count up from the given one, on all
-// processors. The report does not depend on their number.
-func Run(seed uint64, n int) *Report {
+// processors. The report does not depend on their number. With keepParked it
+// tells a story of each reason for which a person was asked.
+func Run(seed uint64, n int, keepParked bool) *Report {
 	workers := runtime.GOMAXPROCS(0)
 	reports := make([]Report, workers)
+	tell := func(seed uint64) string { return play(seed, true).story.String() }
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for i := range workers {
@@ -162,6 +165,7 @@ func Run(seed uint64, n int) *Report {
 					return
 				}
 				s := seed + uint64(k) //nolint:gosec // k is not negative
+				reports[i].KeepParked = keepParked
 				reports[i].take(play(s, false), fmt.Sprintf("seed %d", s), s, nil)
 			}
 		})
@@ -172,7 +176,10 @@ func Run(seed uint64, n int) *Report {
 		all.merge(&reports[i])
 	}
 	for i := range all.Broken { // told last: the same story, whoever found it
-		all.Broken[i].Story = play(all.Broken[i].Seed, true).story.String()
+		all.Broken[i].Story = tell(all.Broken[i].Seed)
+	}
+	for i := range all.Parks {
+		all.Parks[i].Story = tell(all.Parks[i].Seed)
 	}
 	return all
 }

@@ -23,9 +23,21 @@ type Violation struct {
 func (v Violation) String() string {
 	s := fmt.Sprintf("rule %q is broken: %s\n  in %s", v.Rule, v.Text, v.Name)
 	if v.Story != "" {
-		s += "\n" + v.Story
+		s += "\n" + middleOut(v.Story)
 	}
 	return s
+}
+
+// maxLines bounds a story: its beginning and its end tell enough.
+const maxLines = 300
+
+func middleOut(story string) string {
+	lines := strings.Split(story, "\n")
+	if len(lines) <= maxLines {
+		return story
+	}
+	kept := append(slices.Clone(lines[:maxLines/2]), fmt.Sprintf("... %d lines more ...", len(lines)-maxLines))
+	return strings.Join(append(kept, lines[len(lines)-maxLines/2:]...), "\n")
 }
 
 // Counts add up what happened.
@@ -33,8 +45,9 @@ type Counts struct {
 	Payments, Faults, Crashes, Asides int
 	// How payments ended: Approved held or collected money, Declined did not.
 	// Repaired are those of both whose outcome was unknown for a time. Parked
-	// asked for a person.
-	Approved, Declined, Repaired, Parked int
+	// asked for a person; of these, Doubtful are those whose records still
+	// differ from the banks, or are open.
+	Approved, Declined, Repaired, Parked, Doubtful int
 	// Broken rules.
 	Double, Lost, Unexplained int
 }
@@ -48,6 +61,7 @@ func (c *Counts) add(d Counts) {
 	c.Declined += d.Declined
 	c.Repaired += d.Repaired
 	c.Parked += d.Parked
+	c.Doubtful += d.Doubtful
 	c.Double += d.Double
 	c.Lost += d.Lost
 	c.Unexplained += d.Unexplained
@@ -82,7 +96,11 @@ func (r *Report) take(w *world, name string, seed uint64, tell func() string) {
 		}
 		why := gist(x.p.Parked.Why)
 		if r.Why[why]++; r.Why[why] == 1 && r.KeepParked {
-			r.Parks = append(r.Parks, Violation{Rule: "parked", Text: x.p.Parked.Why, Name: name, Seed: seed, Story: tell()})
+			v := Violation{Rule: "parked", Text: x.p.Parked.Why, Name: name, Seed: seed}
+			if tell != nil {
+				v.Story = tell()
+			}
+			r.Parks = append(r.Parks, v)
 		}
 	}
 	for _, v := range w.broken {
@@ -118,15 +136,20 @@ func (r *Report) merge(more *Report) {
 	for k, n := range more.Kinds {
 		r.Kinds[k] += n
 	}
-	r.Broken = append(r.Broken, more.Broken...)
-	slices.SortStableFunc(r.Broken, func(a, b Violation) int { return cmp.Or(cmp.Compare(a.Seed, b.Seed), cmp.Compare(a.Rule, b.Rule)) })
+	r.Broken = firstOfKind(append(r.Broken, more.Broken...))
+	r.Parks = firstOfKind(append(r.Parks, more.Parks...))
+}
+
+// firstOfKind keeps of each kind the violation with the lowest seed.
+func firstOfKind(all []Violation) []Violation {
+	slices.SortStableFunc(all, func(a, b Violation) int { return cmp.Or(cmp.Compare(a.Seed, b.Seed), cmp.Compare(a.Rule, b.Rule)) })
 	seen := map[string]bool{}
-	r.Broken = slices.DeleteFunc(r.Broken, func(v Violation) bool {
+	all = slices.DeleteFunc(all, func(v Violation) bool {
 		known := seen[v.kind()]
 		seen[v.kind()] = true
 		return known
 	})
-	r.Broken = r.Broken[:min(len(r.Broken), maxBroken)]
+	return all[:min(len(all), maxBroken)]
 }
 
 // kind is what violations of one cause have in common.
@@ -138,6 +161,9 @@ func (w *world) sumUp() {
 		w.counts.Payments++
 		if r.p.Parked != nil {
 			w.counts.Parked++
+			if r.doubtful {
+				w.counts.Doubtful++
+			}
 			continue
 		}
 		if r.unknown {
@@ -174,6 +200,7 @@ func (r *Report) String() string {
 	row("declined", r.Declined)
 	row("repaired", r.Repaired)
 	row("parked", r.Parked)
+	row("doubtful", r.Doubtful)
 	row("double", r.Double)
 	row("lost", r.Lost)
 	row("unexplained", r.Unexplained)

@@ -14,6 +14,10 @@ const (
 // together.
 const maxRounds = 1000
 
+// maxVersion bounds the commits of one payment. The busiest orders need a few
+// hundred.
+const maxVersion = 1500
+
 // settle ends all troubles, delivers what is left of the post, lets time pass
 // until nothing is open, and holds the records against the banks.
 func (w *world) settle() {
@@ -39,6 +43,9 @@ func (w *world) settle() {
 // that is due to the next.
 func (w *world) calm(end time.Time) {
 	for range maxRounds {
+		if w.spins {
+			break
+		}
 		w.post.deliver()
 		w.work(w.process(worker))
 		w.post.deliver()

@@ -15,9 +15,9 @@ var (
 // TestSimulate plays random orders. With -payments 1 -seed S it tells the story
 // of the order with seed S, whatever became of it.
 func TestSimulate(t *testing.T) {
-	r := Run(*seed, *payments)
+	r := Run(*seed, *payments, *parked)
 	if *payments == 1 {
-		t.Log("\n" + play(*seed, true).story.String())
+		t.Log("\n" + middleOut(play(*seed, true).story.String()))
 	}
 	conclude(t, r)
 }

@@ -79,11 +79,22 @@ type storm struct {
 	budget int
 	// Chances per instant of that kind.
 	fault, crash, store, aside float64
+	// burst is the chance that the request after a bad one goes bad too: an
+	// outage seldom lasts for one request.
+	burst float64
+	bad   bool
 }
 
 func (s *storm) at(w *world, p place) trouble {
 	if s.budget <= 0 {
 		return trouble{}
+	}
+	if s.bad && (p == placeWrite || p == placeRead) {
+		if s.bad = s.rng.Float64() < s.burst; s.bad {
+			s.budget--
+			of := faultsAt(p)
+			return of[s.rng.IntN(len(of))]
+		}
 	}
 	x := s.rng.Float64()
 	kinds := [...]struct {
@@ -97,6 +108,7 @@ func (s *storm) at(w *world, p place) trouble {
 		if x < k.chance {
 			if t := k.of[s.rng.IntN(len(k.of))]; t.aside == 0 || w.depth == 1 {
 				s.budget--
+				s.bad = t.fault != (fake.Fault{})
 				return t
 			}
 			return trouble{}
