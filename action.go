@@ -1,6 +1,9 @@
 package payment
 
-import "time"
+import (
+	"log/slog"
+	"time"
+)
 
 // ActionKind says what the payer must do next.
 type ActionKind string
@@ -41,6 +44,10 @@ func (a Action) String() string { return "action " + string(a.Kind) }
 
 // GoString names the kind and nothing else.
 func (a Action) GoString() string { return a.String() }
+
+// LogValue shows a log the kind and nothing else: what else it holds is for the
+// payer's own browser.
+func (a Action) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
 // NextKind is what a caller does with a payment now.
 type NextKind string

@@ -45,6 +45,7 @@ func (u *unit) apply(e *Event, lease bool) error {
 	if e.Type == "" {
 		e.Type = EventFact
 	}
+	u.withoutPayer(e)
 	if e.Kind == OpDispute {
 		return u.applyDispute(e)
 	}
@@ -82,6 +83,22 @@ func (u *unit) apply(e *Event, lease bool) error {
 		return nil
 	}
 	return u.applyStatus(e, o, s, lease)
+}
+
+// withoutPayer takes the payer's own values out of a provider's free text,
+// which is kept for good: the scrubber knows their forms, not their names.
+func (u *unit) withoutPayer(e *Event) {
+	if e.Decline.Message == "" && e.Failure.Message == "" {
+		return
+	}
+	w, err := u.wish()
+	if err != nil {
+		e.Decline.Message, e.Failure.Message = "", "" // unreadable: the code says enough
+		return
+	}
+	values := w.personal()
+	e.Decline.Message = hide(e.Decline.Message, values)
+	e.Failure.Message = hide(e.Failure.Message, values)
 }
 
 // resolve finds the operation, and where it can the step, that a fact is about.

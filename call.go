@@ -16,7 +16,7 @@ func (c *Client) call(ctx context.Context, p *Payment, o *Operation, s *Step, kn
 		return Result{}, &CallError{Kind: KindNotSent, Provider: o.Provider, Step: s.Name, Code: "no_instance", Message: "no provider instance has this name: add it to Config.Providers"}
 	}
 	if known == nil {
-		ord, err := c.storedOrder(ctx, p, s)
+		ord, err := c.storedOrder(ctx, p, o, s)
 		if err != nil {
 			return Result{}, notSent(o, s, "request", err.Error())
 		}
@@ -29,10 +29,13 @@ func (c *Client) call(ctx context.Context, p *Payment, o *Operation, s *Step, kn
 }
 
 // storedOrder opens the request of a step as it was planned.
-func (c *Client) storedOrder(ctx context.Context, p *Payment, s *Step) (order, error) {
-	key, err := c.keys.of(ctx, c.store, p.Subject)
-	if err != nil {
-		return order{}, fmt.Errorf("the payer's key cannot be read: %w", err)
+func (c *Client) storedOrder(ctx context.Context, p *Payment, o *Operation, s *Step) (order, error) {
+	key := c.ordersKey
+	if (o.Kind == OpAuthorize && !s.Fence) || o.Kind == OpRespond {
+		var err error
+		if key, err = c.keys.of(ctx, c.store, p.Subject); err != nil {
+			return order{}, fmt.Errorf("the payer's key cannot be read: %w", err)
+		}
 	}
 	plain, err := openWith(key, s.Request, orderPlace(s.ID))
 	if err != nil {

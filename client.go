@@ -3,6 +3,7 @@ package payment
 import (
 	"cmp"
 	"context"
+	"crypto/cipher"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,8 @@ type Client struct {
 	leaseFor     time.Duration
 	skew         time.Duration
 
-	printer printer
+	printer   printer
+	ordersKey cipher.AEAD // of stored requests without personal values
 
 	running atomic.Bool
 	warned  atomic.Bool
@@ -53,6 +55,9 @@ func (c *Client) start() error {
 	var err error
 	if c.printer, err = c.keys.loadPrinter(ctx); err != nil {
 		return fmt.Errorf("payment: read the store: %w", err)
+	}
+	if c.ordersKey, err = c.printer.derive("orders"); err != nil {
+		return err
 	}
 	open, err := c.store.Payments(ctx, PaymentQuery{OpenOnly: true, Limit: 1000})
 	if err != nil {

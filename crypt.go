@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 )
 
@@ -219,6 +221,13 @@ func (p printer) of(v any) ([]byte, error) {
 	return m.Sum(nil), nil
 }
 
+// derive makes a further key of the installation's, for the named use.
+func (p printer) derive(use string) (cipher.AEAD, error) {
+	m := hmac.New(sha256.New, p.key)
+	m.Write([]byte("key for " + use))
+	return newAEAD(m.Sum(nil))
+}
+
 // loadPrinter returns the installation's fingerprint key, made on first use.
 func (k *keyring) loadPrinter(ctx context.Context) (printer, error) {
 	wrapped, err := k.store.SubjectKey(ctx, installSubject)
@@ -247,3 +256,40 @@ func (k *keyring) loadPrinter(ctx context.Context) (printer, error) {
 
 // systemRandom is crypto/rand, which does not fail.
 var systemRandom io.Reader = rand.Reader
+
+// personal lists the values of a wish that must not stand in clear anywhere.
+func (w *wish) personal() []string {
+	v := []string{w.Payer.Email, w.Payer.Phone, w.Payer.IP, w.Payer.DeviceID, w.Payer.UserAgent, w.Method.Token, w.Description}
+	v = append(v, w.Payer.Name)
+	v = append(v, strings.Fields(w.Payer.Name)...)
+	for _, a := range []Address{w.Payer.Billing, w.Payer.Shipping} {
+		v = append(v, a.Name, a.Line1, a.Line2, a.City, a.PostalCode)
+		v = append(v, strings.Fields(a.Name)...)
+	}
+	for _, m := range []map[string]string{w.Method.Fields, w.Metadata} {
+		for _, x := range m {
+			v = append(v, x)
+		}
+	}
+	slices.SortFunc(v, func(a, b string) int { return len(b) - len(a) }) // the longest first
+	return v
+}
+
+// hide replaces the values in a text, whatever their case. Values of less than
+// three bytes are left: they say nothing of anybody.
+func hide(text string, values []string) string {
+	for _, v := range values {
+		if len(v) < 3 {
+			continue
+		}
+		lower, needle := strings.ToLower(text), strings.ToLower(v)
+		if len(lower) != len(text) { // case changes the length: compare as it is
+			lower, needle = text, v
+		}
+		for i := strings.Index(lower, needle); i >= 0; i = strings.Index(lower, needle) {
+			text = text[:i] + "***" + text[i+len(needle):]
+			lower = lower[:i] + "***" + lower[i+len(needle):]
+		}
+	}
+	return text
+}

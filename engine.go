@@ -13,15 +13,15 @@ import (
 // the caller's context: a closed browser tab must not make an unknown.
 const recordTimeout = 15 * time.Second
 
-func detached(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), d)
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), recordTimeout)
 }
 
 // record commits what an event says, and the plan of what follows. hint is the
 // payment as the caller last saw it; it saves a read where nobody else changed
 // it. With lease, the steps planned are the caller's to send: they are returned.
 func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool) (*Payment, []send, error) {
-	ctx, cancel := detached(ctx, recordTimeout)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	var out *Payment
 	var mine []send
@@ -29,8 +29,9 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 	refused := map[string]error{}
 	write := func(ctx context.Context, tx Tx) error {
 		out, mine = nil, nil
-		p, err := hint.clone(), error(nil)
+		p := hint.clone()
 		if !first {
+			var err error
 			if p, err = tx.Payment(ctx, hint.ID); err != nil {
 				return err
 			}
@@ -294,7 +295,7 @@ func (c *Client) lastTry(ctx context.Context, p *Payment, o *Operation, s *Step)
 // lost: whatever it made at the provider is never paid through us, so it counts
 // as not sent, and another provider may be tried.
 func (c *Client) closeHarmless(ctx context.Context, p *Payment, stepID string) (*Payment, []send, error) {
-	ctx, cancel := detached(ctx, recordTimeout)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	out, _, err := c.change(ctx, p.ID, func(u *unit) error {
 		o, s := u.p.Step(stepID)
@@ -344,7 +345,7 @@ func (c *Client) failover(ctx context.Context, p *Payment) (*Payment, []send, er
 	if next == "" {
 		return p, nil, nil
 	}
-	ctx, cancel := detached(ctx, recordTimeout)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	out, mine, err := c.change(ctx, p.ID, func(u *unit) error {
 		last := u.p.last()
@@ -444,7 +445,7 @@ func (c *Client) lookedAt(p *Payment, provider string, m Method) bool {
 
 // fenceNow makes an attempt unpayable and waits for the answer.
 func (c *Client) fenceNow(ctx context.Context, p *Payment, operation string) (*Payment, error) {
-	dctx, cancel := detached(ctx, recordTimeout)
+	dctx, cancel := detached(ctx)
 	defer cancel()
 	out, mine, err := c.change(dctx, p.ID, func(u *unit) error {
 		o := u.p.Operation(operation)

@@ -88,7 +88,7 @@ type Event struct {
 	// Token and ProviderCustomer of a saved method; never stored with the
 	// event.
 	Token            Secret `json:"-"`
-	ProviderCustomer string
+	ProviderCustomer string `json:"-"`
 	// At is the provider's time of the fact.
 	At time.Time
 

@@ -146,6 +146,7 @@ func (c *Client) foreign(ctx context.Context, e *Event) error {
 		if seen, err := c.seen(ctx, tx, &ev); seen || err != nil {
 			return err
 		}
+		ev.Decline.Message, ev.Failure.Message = "", "" // nobody's: nothing to keep
 		ev.Type, ev.PaymentID, ev.ID, ev.RecordedAt = EventFact, "", c.newID("ev", c.now()), c.now()
 		return tx.AppendEvents(ctx, &ev)
 	})

@@ -2,6 +2,7 @@ package payment
 
 import (
 	"fmt"
+	"log/slog"
 	"strings"
 )
 
@@ -201,3 +202,10 @@ func (Address) String() string { return "address(redacted)" }
 
 // GoString prints nothing of the address.
 func (Address) GoString() string { return "address(redacted)" }
+
+// LogValue shows a log nothing of the person: slog's JSON handler would
+// marshal the fields.
+func (p Payer) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// LogValue shows a log nothing of the address.
+func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }

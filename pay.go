@@ -502,7 +502,7 @@ func (c *Client) makeWay(ctx context.Context, p *Payment) (*Payment, error) {
 		return false
 	}
 	if open(p) {
-		dctx, cancel := detached(ctx, recordTimeout)
+		dctx, cancel := detached(ctx)
 		defer cancel()
 		out, mine, err := c.change(dctx, p.ID, func(u *unit) error {
 			if !open(u.p) {

@@ -91,6 +91,11 @@ func decodeOrder(plain []byte) (order, error) {
 	return o, nil
 }
 
+// personal reports whether the request holds values of the payer's: it is then
+// sealed with the payer's key, and cannot be sent any more once that is erased.
+// The others can: money still moves for a payer who was erased.
+func (o *order) personal() bool { return o.Authorize != nil || o.Resume != nil || o.Respond != nil }
+
 // call returns the Call inside.
 func (o *order) call() *Call {
 	switch {
@@ -253,9 +258,11 @@ func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) (*St
 	if err != nil {
 		return nil, fmt.Errorf("payment: encode step %s: %w", s.Name, err)
 	}
-	key, err := u.aead()
-	if err != nil {
-		return nil, err
+	key := u.c.ordersKey
+	if ord.personal() {
+		if key, err = u.aead(); err != nil {
+			return nil, err
+		}
 	}
 	if s.Request, err = sealWith(key, u.c.random, plain, orderPlace(s.ID)); err != nil {
 		return nil, err

@@ -170,7 +170,10 @@ func aLife(t *testing.T, s *shop) []string {
 		func(r *payment.Request) { r.Metadata["note"] += "\x00" },
 		func(r *payment.Request) { r.Method = payment.Card(planted["token"] + "\n") },
 		func(r *payment.Request) { r.ReturnURL = "http://x/" + planted["return query"] },
-		func(r *payment.Request) { r.Key = known.Operations[0].ID; r.Method = payment.Using(payment.MethodIDEAL) },
+		func(r *payment.Request) {
+			r.Key = known.Operations[0].ID
+			r.Method = payment.Using(payment.MethodIDEAL)
+		},
 	} {
 		r := request("order-9", "")
 		change(&r)

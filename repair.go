@@ -78,7 +78,7 @@ func (c *Client) repairDue(ctx context.Context, owner string) (int, error) {
 			c.log.Error("payment: repair failed; it is tried again", "payment", id, "error", err)
 		}
 	}
-	rctx, cancel := detached(ctx, recordTimeout)
+	rctx, cancel := detached(ctx)
 	defer cancel()
 	return len(due), c.store.ReleaseDue(rctx, owner, due...)
 }

@@ -3,6 +3,7 @@ package payment
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -49,6 +50,12 @@ type Request struct {
 	// payment if the process that created it died first.
 	OffSession, Unattended bool
 	Splits                 []Split
+}
+
+// LogValue is what a log shows of a request: nothing of the payer.
+func (r Request) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("key", r.Key), slog.String("reference", r.Reference),
+		slog.String("amount", r.Amount.String()), slog.String("method", string(r.Method.Method)))
 }
 
 const (

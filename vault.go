@@ -230,7 +230,7 @@ func (c *Client) savedMethod(ctx context.Context, id string) (*SavedMethod, save
 
 // applySaved takes in what became of saving a method: an answer or a webhook.
 func (c *Client) applySaved(ctx context.Context, e *Event) error {
-	ctx, cancel := detached(ctx, recordTimeout)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	return c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
 		ev := *e
@@ -291,6 +291,8 @@ func (c *Client) moveSaved(ctx context.Context, tx Tx, m *SavedMethod, e *Event,
 		secrets.Action = e.Action
 	case ResultDeclined, ResultCanceled, ResultExpired:
 		m.State = MethodFailed
+		w := wish{Method: secrets.Method, Payer: secrets.Payer}
+		e.Decline.Message = hide(e.Decline.Message, w.personal())
 		m.Decline = e.Decline
 		secrets = savedSecrets{}
 	default:
@@ -362,7 +364,7 @@ func (c *Client) Forget(ctx context.Context, id string) error {
 			return fmt.Errorf("payment: %s did not forget method %s (%s): call again", m.Provider, id, res.Status)
 		}
 	}
-	dctx, cancel := detached(ctx, recordTimeout)
+	dctx, cancel := detached(ctx)
 	defer cancel()
 	return c.store.Update(dctx, func(ctx context.Context, tx Tx) error {
 		m, err := tx.Method(ctx, id)

@@ -164,7 +164,7 @@ func (c *Client) reviewAuthorized(ctx context.Context, p *Payment) (*Payment, []
 		c.log.Warn("payment: the payer's values cannot be read for a hook", "payment", p.ID, "error", err)
 	}
 	v, by := c.askHooks(ctx, HookRequest{Stage: StageAfterAuthorize, Payment: p.clone(), Operation: o, Method: w.Method.instrument(), Payer: w.Payer, Now: c.now()})
-	dctx, cancel := detached(ctx, recordTimeout)
+	dctx, cancel := detached(ctx)
 	defer cancel()
 	out, mine, err := c.change(dctx, p.ID, func(u *unit) error {
 		r := u.p.Review
