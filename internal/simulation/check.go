@@ -60,6 +60,7 @@ func (w *world) committed() {
 		w.seq = e.Seq
 		w.events = append(w.events, e)
 	}
+	w.commits += len(st.saved)
 	for _, p := range st.saved {
 		if p.Version > maxVersion {
 			w.spins = true
@@ -321,6 +322,16 @@ func keeps(p *payment.Payment, o *payment.Operation) int64 {
 	return heldBy(p, o) + collectedBy(p, o) - refundedBy(p, o)
 }
 
+// releasedByCapture is what a final capture gave back of a hold.
+func releasedByCapture(p *payment.Payment, o *payment.Operation) int64 {
+	for _, c := range p.Operations {
+		if c.Kind == payment.OpCapture && c.Target == o.ID && c.Final && c.State == payment.StateApproved {
+			return max(0, o.Approved.Minor()-approvedOf(p, o.ID, payment.OpCapture)-takenOf(p, o.ID, payment.OpVoid))
+		}
+	}
+	return 0
+}
+
 // addUp computes totals anew, from the meaning of the words.
 func addUp(p *payment.Payment) payment.Totals {
 	cur := p.Amount.Currency()
@@ -356,6 +367,9 @@ func addUp(p *payment.Payment) payment.Totals {
 			add(&t.Disputed, o)
 		case o.Kind == payment.OpTransfer:
 			add(&t.Transferred, o)
+		}
+		if o.Kind == payment.OpAuthorize && !o.Overpaid {
+			t.Voided.Done = money.Of(t.Voided.Done.Minor()+releasedByCapture(p, o), cur)
 		}
 	}
 	return t

@@ -441,9 +441,9 @@ func (o *order) answerDispute(accept bool) {
 // work lets the worker of one process run until it has nothing to do.
 func (w *world) work(by *process) {
 	for range 20 {
-		n := 0
+		n, was := 0, w.commits
 		lived := w.in(by, func(c *payment.Client) { n, _ = c.RunOnce(context.Background()) })
-		if !lived || n == 0 || w.spins {
+		if !lived || n == 0 || w.commits == was || w.spins {
 			return
 		}
 	}

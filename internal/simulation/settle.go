@@ -18,6 +18,10 @@ const maxRounds = 1000
 // hundred.
 const maxVersion = 1500
 
+// maxIdle bounds the minutes for which work may be due and nothing be done: a
+// process that ended in the middle of it holds it for three.
+const maxIdle = 10
+
 // settle ends all troubles, delivers what is left of the post, lets time pass
 // until nothing is open, and holds the records against the banks.
 func (w *world) settle() {
@@ -42,10 +46,12 @@ func (w *world) settle() {
 // calm lets the worker and the post work until a time, jumping from one thing
 // that is due to the next.
 func (w *world) calm(end time.Time) {
+	idle := 0
 	for range maxRounds {
 		if w.spins {
 			break
 		}
+		was := w.commits
 		w.post.deliver()
 		w.work(w.process(worker))
 		w.post.deliver()
@@ -60,6 +66,10 @@ func (w *world) calm(end time.Time) {
 			w.clock.until(next)
 		default: // leased to a process that ended
 			w.clock.pass(time.Minute)
+			if idle++; w.commits > was {
+				idle = 0
+			}
+			w.spins = idle > maxIdle
 		}
 	}
 	w.breach(RuleQuiet, "the worker is due again and again")

@@ -264,10 +264,10 @@ func (w *world) compare(p *payment.Payment, o *payment.Operation, a *attempt) {
 			disputed += d.Amount.Minor()
 		}
 	}
-	held := heldBy(p, o)
+	held, released := heldBy(p, o), approvedOf(p, o.ID, payment.OpVoid)+releasedByCapture(p, o)
 	for _, c := range p.Operations {
 		if c.Kind == payment.OpCapture && c.Target == o.ID && c.State == payment.StateReversed {
-			held = a.held() // what a failed capture leaves of the hold is the bank's word alone
+			held, released = a.held(), a.released // what a failed capture leaves of the hold is the bank's word alone
 		}
 	}
 	for _, x := range []struct {
@@ -277,6 +277,7 @@ func (w *world) compare(p *payment.Payment, o *payment.Operation, a *attempt) {
 		{"collected", collectedBy(p, o), a.captured},
 		{"refunded", refundedBy(p, o), a.refunded},
 		{"held", held, a.held()},
+		{"released", released, a.released},
 		{"disputed", disputed, a.disputed},
 	} {
 		if x.record != x.bank {

@@ -54,7 +54,8 @@ type world struct {
 	broken  []Violation
 	muted   bool // what is found now is not for the story
 	counts  Counts
-	spins   bool // a payment is written without end
+	commits int
+	spins   bool // a payment is written, or looked at, without end
 }
 
 // process is a running program of the shop's.
