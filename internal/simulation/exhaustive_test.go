@@ -3,9 +3,11 @@ package simulation
 import (
 	"flag"
 	"fmt"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 )
 
 var (
@@ -34,7 +36,9 @@ func conclude(t *testing.T, r *Report) {
 	}
 }
 
-func TestScenariosNominal(t *testing.T) {
+// TestScenarios plays every written order in calm weather.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
 	r := Report{KeepParked: *parked}
 	for _, s := range chosen() {
 		for _, st := range styles {
@@ -45,23 +49,55 @@ func TestScenariosNominal(t *testing.T) {
 	conclude(t, &r)
 }
 
+// TestEveryInstant puts every trouble at every instant of every written order,
+// one at a time: every crash, every fault of the provider, every failure of the
+// store, and every act of somebody else in between. With -short one of
+// sixteen.
 func TestEveryInstant(t *testing.T) {
-	r := Report{KeepParked: *parked}
-	began := time.Now()
-	runs := 0
-	for _, s := range chosen() {
-		for _, st := range styles {
-			places := s.play(st, fair{}, false).places
-			for i, at := range places {
-				for _, x := range troublesAt(at) {
-					wx := once{map[int]trouble{i: x}}
-					w := s.play(st, wx, false)
-					runs++
-					r.take(w, fmt.Sprintf("%s (%s), instant %d: %s", s.name, st.name, i, x), 0, func() string { return s.play(st, wx, true).story.String() })
+	t.Parallel()
+	list := chosen()
+	thin := 1
+	if testing.Short() {
+		thin = 16
+	}
+	var next, runs atomic.Int64
+	var wg sync.WaitGroup
+	reports := make([]Report, runtime.GOMAXPROCS(0))
+	for i := range reports {
+		r := &reports[i]
+		r.KeepParked = *parked
+		wg.Go(func() {
+			for {
+				k := int(next.Add(1) - 1)
+				if k >= len(list)*len(styles) {
+					return
 				}
+				runs.Add(int64(everyInstant(r, &list[k/len(styles)], styles[k%len(styles)], thin)))
 			}
+		})
+	}
+	wg.Wait()
+	var all Report
+	for i := range reports {
+		all.merge(&reports[i])
+	}
+	t.Logf("%d runs", runs.Load())
+	conclude(t, &all)
+}
+
+func everyInstant(r *Report, s *scenario, st style, thin int) int {
+	places := s.play(st, fair{}, false).places
+	runs, n := 0, 0
+	for i, at := range places {
+		for _, x := range troublesAt(at) {
+			if n++; n%thin != 0 {
+				continue
+			}
+			wx := once{map[int]trouble{i: x}}
+			w := s.play(st, wx, false)
+			runs++
+			r.take(w, fmt.Sprintf("%s (%s), instant %d: %s", s.name, st.name, i, x), 0, func() string { return s.play(st, wx, true).story.String() })
 		}
 	}
-	t.Logf("%d runs in %s", runs, time.Since(began))
-	conclude(t, &r)
+	return runs
 }

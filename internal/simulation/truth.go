@@ -344,7 +344,7 @@ func over(p *payment.Payment) bool {
 		return false
 	}
 	for _, o := range p.Operations {
-		if o.Kind == payment.OpAuthorize && (o.Payable || o.State.Outstanding()) {
+		if o.Payable || (o.State.Outstanding() && o.Kind != payment.OpDispute) {
 			return false
 		}
 	}
