@@ -61,7 +61,8 @@ const (
 	// Wait: the outcome is not known yet; look again at Next.After. Nothing
 	// else may be charged for this order meanwhile.
 	Wait NextKind = "wait"
-	// Refused: not paid and not outstanding; Next.Decline says why.
+	// Refused: not paid and not outstanding. Next.Decline says why, or, where
+	// nobody declined it (refunded, voided, canceled), Next.Notice does.
 	Refused NextKind = "refused"
 )
 
@@ -74,15 +75,15 @@ type Next struct {
 	After time.Time
 	// MayLeave: the payer may close the page; the outcome is learned anyway.
 	MayLeave bool
-	// Decline is set with Refused; its Text is for the payer.
+	// Decline is set with Refused, if it was declined; its Text is for the payer.
 	Decline Decline
-	// Notice names the text for the payer in the other cases.
+	// Notice names the text for the payer where Decline is the zero value.
 	Notice Notice
 }
 
 // Text returns what the payer should read, in the language lang (BCP 47).
 func (n Next) Text(lang string) Text {
-	if n.Kind == Refused {
+	if !n.Decline.IsZero() {
 		return n.Decline.Text(lang)
 	}
 	return NoticeText(n.Notice, lang)

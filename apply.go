@@ -143,8 +143,14 @@ func (u *unit) resolve(e *Event) (*Operation, *Step) {
 // known reports whether the provider calls the operation by ref.
 func (o *Operation) known(ref string) bool { return o.Ref == ref || slices.Contains(o.Refs, ref) }
 
-// current is the newest step that carries the operation on, or nil.
+// current is the step that carries the operation on: the newest whose outcome
+// is open, else the newest, or nil.
 func (o *Operation) current() *Step {
+	for i := len(o.Steps) - 1; i >= 0; i-- {
+		if !o.Steps[i].Fence && o.Steps[i].State.Outstanding() {
+			return o.Steps[i]
+		}
+	}
 	for i := len(o.Steps) - 1; i >= 0; i-- {
 		if !o.Steps[i].Fence {
 			return o.Steps[i]
@@ -376,6 +382,7 @@ func (u *unit) refusedLater(e *Event, o *Operation, s *Step) {
 			if back := o.Steps[i]; back != s && !back.Fence && back.Closed && back.State == StateApproved {
 				back.State, back.Closed = StateActionRequired, false
 				o.State, o.Payable = StateActionRequired, true
+				u.uncharge(o)
 				e.Reason = "what the payer's browser brought back was refused; the payer may come back again"
 				u.touchStep(back)
 				u.schedule(o, back)
@@ -995,8 +1002,11 @@ func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State
 	}
 	u.learn(o, nil, e)
 	e.Applied, e.OperationID, e.Reason = true, o.ID, o.Why
-	if state == StateApproved {
+	switch state {
+	case StateApproved:
 		return u.approvedModification(e, o)
+	case StateReversed:
+		u.reversed(e, o)
 	}
 	return nil
 }

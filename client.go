@@ -142,11 +142,25 @@ func (c *Client) fingerprint(v any) ([]byte, error) { return c.printer.of(v) }
 
 // Get returns a payment with all its operations, or ErrNotFound.
 func (c *Client) Get(ctx context.Context, id string) (*Payment, error) {
-	p, err := c.store.Payment(ctx, id)
+	p, err := c.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	return c.reveal(ctx, p)
+}
+
+// load reads a payment; the error of one that is not there names it.
+func (c *Client) load(ctx context.Context, id string) (*Payment, error) {
+	p, err := c.store.Payment(ctx, id)
+	return p, named(err, "payment", id)
+}
+
+// named says which record was not found.
+func named(err error, what, id string) error {
+	if isNotFound(err) {
+		return &NotFoundError{What: what, ID: id}
+	}
+	return err
 }
 
 // reveal opens what a caller may see: the payer's next act, description and
@@ -243,7 +257,7 @@ func (c *Client) Erase(ctx context.Context, customer string) error {
 
 // EraseGuest does the same for the guest of one payment.
 func (c *Client) EraseGuest(ctx context.Context, paymentID string) error {
-	p, err := c.store.Payment(ctx, paymentID)
+	p, err := c.load(ctx, paymentID)
 	if err != nil {
 		return err
 	}

@@ -65,7 +65,7 @@ func (c *Client) Decide(ctx context.Context, d Decision) (*Payment, error) {
 	}
 	out, mine, err := c.change(ctx, d.PaymentID, func(u *unit) error { return u.decide(d) })
 	if err != nil {
-		return nil, err
+		return nil, named(err, "payment", d.PaymentID)
 	}
 	if out, err = c.drive(ctx, out, mine, false); err != nil {
 		return nil, err

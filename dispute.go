@@ -129,7 +129,7 @@ func (c *Client) answerDispute(ctx context.Context, id, verb, key string, kp key
 	}
 	d, err := c.store.Dispute(ctx, id)
 	if err != nil {
-		return nil, err
+		return nil, named(err, "dispute", id)
 	}
 	kp.Target = id
 	return c.modify(ctx, nil, d.PaymentID, verb, key, kp, func(u *unit) error {

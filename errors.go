@@ -78,6 +78,14 @@ func (e *TakenError) Error() string {
 // Is matches ErrTaken.
 func (e *TakenError) Is(target error) bool { return target == ErrTaken }
 
+// NotFoundError says which record is not there.
+type NotFoundError struct{ What, ID string }
+
+func (e *NotFoundError) Error() string { return "payment: no " + e.What + " has the id " + quote(e.ID) }
+
+// Is matches ErrNotFound.
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
 // KeyError says that an idempotency key came back with another request.
 type KeyError struct {
 	Key       string
@@ -132,7 +140,13 @@ func (e *ExceedsError) Is(target error) bool { return target == ErrExceeds }
 type RouteError struct {
 	// Reasons per provider instance.
 	Reasons map[string]string
+	// Invalid joins what the providers say of the request's fields, where they
+	// would take it otherwise.
+	Invalid error
 }
+
+// Unwrap returns what is wrong with the request's fields, if that is why.
+func (e *RouteError) Unwrap() error { return e.Invalid }
 
 func (e *RouteError) Error() string {
 	var b strings.Builder

@@ -174,7 +174,7 @@ func (c *Client) Resume(ctx context.Context, id string, values url.Values) (*Pay
 	if err := bad.err(); err != nil {
 		return nil, err
 	}
-	p, err := c.store.Payment(ctx, id)
+	p, err := c.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -268,7 +268,7 @@ func (c *Client) Sync(ctx context.Context, id string) (*Payment, error) {
 	if c.store.Joined(ctx) {
 		return nil, ErrInTransaction
 	}
-	p, err := c.store.Payment(ctx, id)
+	p, err := c.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}

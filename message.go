@@ -16,7 +16,7 @@ type Text struct {
 	FAQ    string `json:"faq"`    // anchor in docs/faq.md, for example "insufficient-funds"
 }
 
-// Notice names what a page shows when a payment is not refused.
+// Notice names what a page shows when no decline says it.
 type Notice string
 
 // The notices.
@@ -27,6 +27,10 @@ const (
 	NoticeAction        Notice = "action_required" // the payer has a step to do
 	NoticePaid          Notice = "paid"
 	NoticeRefundPending Notice = "refund_pending"
+	NoticeRefunded      Notice = "refunded"     // all of it went back
+	NoticeReleased      Notice = "released"     // a hold was given back; nothing was collected
+	NoticeCanceled      Notice = "canceled"     // the shop gave the payment up
+	NoticeChargedBack   Notice = "charged_back" // a dispute took it back
 )
 
 // Languages returns the BCP 47 tags in which Text and NoticeText can answer,
@@ -82,7 +86,8 @@ func (d Decline) MerchantText(lang string) Text {
 // which tells the payer not to pay again.
 func NoticeText(n Notice, lang string) Text {
 	switch n {
-	case NoticeChecking, NoticeProcessing, NoticeReview, NoticeAction, NoticePaid, NoticeRefundPending:
+	case NoticeChecking, NoticeProcessing, NoticeReview, NoticeAction, NoticePaid, NoticeRefundPending,
+		NoticeRefunded, NoticeReleased, NoticeCanceled, NoticeChargedBack:
 	default:
 		n = NoticeChecking
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/tender-go/payment/internal/catalog"
 )
 
-var allNotices = []Notice{NoticeChecking, NoticeProcessing, NoticeReview, NoticeAction, NoticePaid, NoticeRefundPending}
+var allNotices = []Notice{NoticeChecking, NoticeProcessing, NoticeReview, NoticeAction, NoticePaid, NoticeRefundPending,
+	NoticeRefunded, NoticeReleased, NoticeCanceled, NoticeChargedBack}
 
 // quietReasons is the list of reasons whose cause the payer must not learn, kept here
 // by hand. The first seven are the rule; the rest stand with them because each

@@ -142,6 +142,9 @@ func (c *Client) Refund(ctx context.Context, id string, r RefundParams) (*Paymen
 		return nil, err
 	}
 	return c.modify(ctx, p, id, "refund", r.Key, keyPrint{Amount: amountPrint(r.Amount), Target: r.Capture, Text: r.Reason, Splits: r.Splits}, func(u *unit) error {
+		if of := u.p.Operation(r.Capture); r.Capture != "" && (of == nil || (of.Kind != OpCapture && !of.Sale)) {
+			return &FieldError{Field: "Capture", Problem: quote(r.Capture) + " is no capture or sale of this payment", Remedy: "take it from Payment.Operations, or leave it empty"}
+		}
 		left := u.p.Refundable()
 		if !u.p.Totals.Captured.Done.IsPositive() {
 			return u.refuse("refund", "nothing is captured: cancel or void it instead")
@@ -349,7 +352,7 @@ func (c *Client) modify(ctx context.Context, bad problems, id, verb, key string,
 		return nil, &RecordError{PaymentID: id, Err: err} // the worker sends what was written
 	}
 	if err != nil {
-		return nil, err
+		return nil, named(err, "payment", id)
 	}
 	p, err := c.finish(c.drive(ctx, out, mine, false))
 	if err != nil {
@@ -366,7 +369,7 @@ func (c *Client) askBefore(ctx context.Context, bad error, id string, s Stage, o
 	if c.store.Joined(ctx) {
 		return ErrInTransaction
 	}
-	p, err := c.store.Payment(ctx, id)
+	p, err := c.load(ctx, id)
 	if err != nil {
 		return err
 	}

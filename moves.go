@@ -15,24 +15,27 @@ import (
 // planAuthorize adds a step of an attempt's flow.
 func (u *unit) planAuthorize(o *Operation, spec StepSpec, w wish, lease bool) error {
 	caps := u.c.capabilitiesOf(o)
-	r := &AuthorizeRequest{
-		Amount: o.Amount, Capture: o.Sale, Method: w.Method.instrument(), Customer: u.p.Customer, Payer: w.Payer,
-		Description: w.Description, Descriptor: w.Descriptor, Metadata: w.Metadata, ReturnURL: w.ReturnURL,
-		ThreeDS: w.ThreeDS, Save: w.Save, OffSession: w.OffSession,
-	}
+	r := w.authorize(u.p, o.Sale, caps)
 	r.Method.Method = o.Method
-	if caps.Splits {
-		r.Splits = w.Splits
-	}
-	if c := w.Method.Fields[fieldProviderCustomer]; c != "" {
-		r.ProviderCustomer = c
-	}
 	if caps.Fence == FenceDeadline && caps.PayableFor > 0 {
 		r.Until = u.now.Add(caps.PayableFor)
 		o.PayableUntil = r.Until
 	}
 	_, err := u.planStep(o, spec, order{Authorize: r}, lease)
 	return err
+}
+
+// authorize makes the request of an attempt, less what the step adds.
+func (w *wish) authorize(p *Payment, sale bool, caps MethodCapabilities) *AuthorizeRequest {
+	r := &AuthorizeRequest{
+		Amount: p.Amount, Capture: sale, Method: w.Method.instrument(), Customer: p.Customer, Payer: w.Payer,
+		Description: w.Description, Descriptor: w.Descriptor, Metadata: w.Metadata, ReturnURL: w.ReturnURL,
+		ThreeDS: w.ThreeDS, Save: w.Save, OffSession: w.OffSession, ProviderCustomer: w.Method.Fields[fieldProviderCustomer],
+	}
+	if caps.Splits {
+		r.Splits = w.Splits
+	}
+	return r
 }
 
 // fieldProviderCustomer carries a saved method's customer at its provider.

@@ -132,6 +132,18 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 		}
 		p.Route, why = route.Providers, route.Reason
 	}
+	if !sendNow && (r.Method.Method != "" || r.Method.Saved != "") {
+		// Refused now rather than after the host has committed its order.
+		inst, err := c.instrument(ctx, r.Method, r.Customer)
+		if err != nil {
+			return nil, nil, err
+		}
+		check := w
+		check.Method = storeInstrument(inst)
+		if _, _, err := c.eligible(p, check); err != nil {
+			return nil, nil, err
+		}
+	}
 	fresh, err := c.keys.fresh()
 	if err != nil {
 		return nil, nil, err
@@ -249,18 +261,9 @@ func (c *Client) instrument(ctx context.Context, i Instrument, customer string) 
 
 // route orders the eligible providers for a wish.
 func (c *Client) route(ctx context.Context, p *Payment, w wish) (Route, error) {
-	m := w.Method.Method
-	var fit []string
-	excluded := map[string]string{}
-	for _, name := range c.order {
-		if why := c.unfit(name, p, w); why != "" {
-			excluded[name] = why
-		} else {
-			fit = append(fit, name)
-		}
-	}
-	if len(fit) == 0 {
-		return Route{}, &RouteError{Reasons: excluded}
+	fit, excluded, err := c.eligible(p, w)
+	if err != nil {
+		return Route{}, err
 	}
 	if c.cfg.Router == nil {
 		return Route{Providers: fit, Reason: "first of the configured providers that takes it"}, nil
@@ -279,10 +282,42 @@ func (c *Client) route(ctx context.Context, p *Payment, w wish) (Route, error) {
 		}
 		return Route{}, &RouteError{Reasons: excluded}
 	}
-	if m == "" {
-		return Route{}, &FieldError{Field: "Method", Problem: "is empty", Remedy: "say how the payer pays"}
-	}
 	return r, nil
+}
+
+// eligible lists the providers that can take a wish, and says why the others
+// cannot. None is a *RouteError.
+func (c *Client) eligible(p *Payment, w wish) (fit []string, excluded map[string]string, err error) {
+	excluded = map[string]string{}
+	var invalid []error
+	for _, name := range c.order {
+		why := c.unfit(name, p, w)
+		if why == "" {
+			if bad := c.invalidAt(name, p, w); bad != nil {
+				why = "cannot take it as it is (" + bad.Error() + ")"
+				invalid = append(invalid, bad)
+			}
+		}
+		if why != "" {
+			excluded[name] = why
+			continue
+		}
+		fit = append(fit, name)
+	}
+	if len(fit) == 0 {
+		return nil, excluded, &RouteError{Reasons: excluded, Invalid: errors.Join(invalid...)}
+	}
+	return fit, excluded, nil
+}
+
+// invalidAt asks a provider whether it could take the request at all.
+func (c *Client) invalidAt(name string, p *Payment, w wish) error {
+	v, ok := c.byName[name].(Validator)
+	if !ok {
+		return nil
+	}
+	caps, _ := c.capsFor(name, w.Method.Method)
+	return v.Validate(*w.authorize(p, c.sells(p, caps), caps))
 }
 
 // unfit says why a provider cannot take the payment, or "".
@@ -337,7 +372,7 @@ func (c *Client) Proceed(ctx context.Context, id string, ch Choice) (*Payment, e
 }
 
 func (c *Client) proceedWith(ctx context.Context, id string, ch Choice, payer bool) (*Payment, error) {
-	p, err := c.store.Payment(ctx, id)
+	p, err := c.load(ctx, id)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // Provider is the core payment interface: what every payment provider can do.
-// The optional interfaces beside it ([Capturer], [Voider], [Refunder],
+// The optional interfaces beside it ([Validator], [Capturer], [Voider], [Refunder],
 // [Resumer], [Lookuper], [Fencer], [Vault], [Disputer], [Splitter],
 // [StatementSource], [WebhookParser]) are found by type assertion, and
 // [Capabilities] must agree with them.
@@ -42,6 +42,13 @@ type Provider interface {
 	// in the order of [MethodCapabilities].Flow. With r.Capture the flow ends
 	// in a sale (money collected), without it in a hold.
 	Authorize(ctx context.Context, r AuthorizeRequest) (Result, error)
+}
+
+// Validator checks a request before anything is written or sent: what this
+// provider could never take. The error is one or several joined *[FieldError].
+// It calls nobody. r.Call is empty.
+type Validator interface {
+	Validate(r AuthorizeRequest) error
 }
 
 // Capturer takes authorized money.

@@ -85,11 +85,16 @@ func (c *Client) repairDue(ctx context.Context, owner string) (int, error) {
 
 // repair does what is due for one payment.
 func (c *Client) repair(ctx context.Context, id string) error {
-	for round := 0; round < 16; round++ { // bounded: each round does one thing
+	last := int64(0)
+	for range 16 { // bounded: each round does one thing
 		p, err := c.store.Payment(ctx, id)
 		if err != nil {
 			return err
 		}
+		if p.Version == last {
+			return nil // the round before changed nothing: not this time
+		}
+		last = p.Version
 		task := c.nextTask(p)
 		if task == nil {
 			return nil

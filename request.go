@@ -94,6 +94,7 @@ func (p *problems) id(field, v string, required bool) {
 				return
 			}
 		}
+		p.noCard(field, v)
 	}
 }
 
@@ -110,6 +111,14 @@ func (p *problems) text(field, v string, limit int) {
 		p.add(field, "is not valid UTF-8", "encode it as UTF-8")
 	case strings.IndexFunc(v, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) >= 0:
 		p.add(field, "has a control character", "remove it")
+	default:
+		p.noCard(field, v)
+	}
+}
+
+func (p *problems) noCard(field, v string) {
+	if looksLikeCard(v) {
+		p.add(field, "looks like a card number", "never send card numbers through the shop: let the provider's client library make a token of it")
 	}
 }
 
@@ -170,40 +179,72 @@ func (p *problems) instrument(field string, i Instrument, required bool) {
 	if len(token) > maxToken || !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) {
 		p.add(field+".Token", "is too long or has control characters", "pass the provider's token unchanged")
 	}
-	if looksLikeCard(token) {
-		p.add(field+".Token", "looks like a card number", "never send card numbers through the shop: let the provider's client library make a token of it")
-	}
+	p.noCard(field+".Token", token)
 	if len(i.Fields) > maxMetadata {
 		p.add(field+".Fields", "has too many entries", fmt.Sprintf("give at most %d", maxMetadata))
 	}
 	for _, k := range sortedKeys(i.Fields) {
 		p.text(field+".Fields["+quote(k)+"]", k, maxMetaKey)
 		p.text(field+".Fields["+quote(k)+"]", i.Fields[k], maxMetaValue)
-		if looksLikeCard(i.Fields[k]) {
-			p.add(field+".Fields["+quote(k)+"]", "looks like a card number", "never send card numbers through the shop")
-		}
 	}
 }
 
-// looksLikeCard finds a primary account number: 13 to 19 digits, with single
-// spaces or dashes between, that pass the Luhn check (ISO/IEC 7812-1).
+// looksLikeCard finds a card number in a text: a run of digits, with single
+// spaces or dashes between, of a length and with a beginning that card networks
+// issue, that passes the Luhn check (ISO/IEC 7812-1).
 func looksLikeCard(s string) bool {
-	digits := make([]byte, 0, 19)
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
-			if len(digits) == 19 {
-				return false
+	var digits []byte
+	word := false // the digits are part of a word (a token), or of a phone number
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) {
+			if c := s[i]; c >= '0' && c <= '9' {
+				if len(digits) == 0 && i > 0 {
+					word = s[i-1] == '_' || s[i-1] == '+' || s[i-1]|0x20 >= 'a' && s[i-1]|0x20 <= 'z'
+				}
+				digits = append(digits, c-'0')
+				continue
+			} else if (c == ' ' || c == '-') && len(digits) > 0 && i+1 < len(s) && s[i+1] >= '0' && s[i+1] <= '9' {
+				continue
 			}
-			digits = append(digits, c-'0')
-		case c == ' ' || c == '-':
-		default:
-			return false
 		}
+		if !word && issued(digits) && luhn(digits) {
+			return true
+		}
+		digits, word = digits[:0], false
 	}
-	if len(digits) < 13 {
+	return false
+}
+
+// issued reports whether a number has the length and the first digits of a card:
+// Visa 4; Mastercard 51-55, 2221-2720; Amex 34, 37; JCB 3528-3589; Diners 300-305,
+// 36, 38, 39; Maestro 50, 56-58, 63, 67; Discover 6011, 644-649, 65; UnionPay 62, 81. Source: the networks'
+// published issuer ranges. A clock's milliseconds, which begin with 1, is none.
+func issued(d []byte) bool {
+	if len(d) < 13 || len(d) > 19 {
 		return false
 	}
+	four := int(d[0])*1000 + int(d[1])*100 + int(d[2])*10 + int(d[3])
+	two, three, n := four/100, four/10, len(d)
+	switch {
+	case d[0] == 4:
+		return n == 13 || n == 16 || n == 19
+	case two >= 51 && two <= 55, four >= 2221 && four <= 2720:
+		return n == 16
+	case two == 34, two == 37:
+		return n == 15
+	case four >= 3528 && four <= 3589:
+		return n >= 16
+	case two == 50, two >= 56 && two <= 58, two == 63, two == 67:
+		return true // Maestro
+	case three >= 300 && three <= 305, two == 36, two == 38, two == 39:
+		return n >= 14
+	case four == 6011, three >= 644 && three <= 649, two == 65, two == 62, two == 81:
+		return n >= 16
+	}
+	return false
+}
+
+func luhn(digits []byte) bool {
 	total := 0
 	for i := range digits {
 		d := int(digits[len(digits)-1-i])
@@ -229,9 +270,6 @@ func (p *problems) metadata(m map[string]string) {
 		}
 		p.text(field, k, maxMetaKey)
 		p.text(field, m[k], maxMetaValue)
-		if looksLikeCard(m[k]) {
-			p.add(field, "looks like a card number", "never send card numbers through the shop")
-		}
 	}
 }
 
@@ -317,6 +355,9 @@ func (r *Request) check(needMethod bool) error {
 	p.payer(r.Payer)
 	p.text("Description", r.Description, maxDescription)
 	p.text("Descriptor", r.Descriptor, maxDescriptor)
+	if strings.ContainsAny(r.Descriptor, `<>\\'"*`) || strings.IndexFunc(r.Descriptor, func(c rune) bool { return c > unicode.MaxASCII }) >= 0 {
+		p.add("Descriptor", "has a character that statements do not show", "use Latin letters, digits and spaces, without < > \\ ' \" *")
+	}
 	p.metadata(r.Metadata)
 	p.url("ReturnURL", r.ReturnURL)
 	p.threeDS(r.ThreeDS)

@@ -102,7 +102,24 @@ func computeTotals(p *Payment) Totals {
 			t.Transferred.add(o.State, o.Amount, o.Approved)
 		}
 	}
+	for _, o := range p.Operations {
+		if o.Kind == OpAuthorize && !o.Overpaid && p.finallyCaptured(o) {
+			// A final capture released the rest.
+			rest := floor0(minus(minus(o.Approved, p.collected(o)), p.drawn(o.ID, OpVoid)))
+			t.Voided.Done = sum(t.Voided.Done, rest)
+		}
+	}
 	return t
+}
+
+// finallyCaptured reports whether a capture released the rest of a hold.
+func (p *Payment) finallyCaptured(root *Operation) bool {
+	for _, c := range p.Operations {
+		if c.Kind == OpCapture && c.Target == root.ID && c.Final && c.State == StateApproved {
+			return true
+		}
+	}
+	return false
 }
 
 // taken is what an operation holds of the amount it draws on: what it got, or
@@ -191,6 +208,16 @@ func (p *Payment) Capturable() money.Amount {
 	return s
 }
 
+// holds reports whether money is still reserved for the order.
+func (p *Payment) holds() bool {
+	for _, o := range p.Operations {
+		if o.Kind == OpAuthorize && !o.Overpaid && p.held(o).IsPositive() {
+			return true
+		}
+	}
+	return false
+}
+
 // attempts lists the authorize operations, oldest first.
 func (p *Payment) attempts() []*Operation {
 	var a []*Operation
@@ -268,7 +295,7 @@ func computeStatus(p *Payment) Status {
 		// What was given back before its capture is known decides nothing.
 	case t.Disputed.Done.IsPositive() && !less(sum(t.Disputed.Done, t.Refunded.Done), t.Captured.Done):
 		return StatusChargedBack
-	case t.Refunded.Done.IsPositive() && !less(t.Refunded.Done, t.Captured.Done):
+	case t.Refunded.Done.IsPositive() && !less(t.Refunded.Done, t.Captured.Done) && !p.holds():
 		return StatusRefunded
 	case t.Refunded.Done.IsPositive():
 		return StatusPartiallyRefunded
@@ -330,7 +357,7 @@ func outstandingStatus(p *Payment) (Status, bool) {
 		case StateActionRequired:
 			f := o.fence()
 			switch {
-			case o.Superseded && f != nil && f.State.Outstanding() && !p.Canceled:
+			case o.Superseded && f != nil && !p.Canceled && (f.State.Outstanding() || o.lookedUpNext(p.UpdatedAt)):
 				found = StatusProcessing // it is being closed, and may still be paid
 			case found == "" && !o.Superseded:
 				found = StatusRequiresAction
@@ -344,6 +371,13 @@ func outstandingStatus(p *Payment) (Status, bool) {
 func (p *Payment) refresh() {
 	p.Totals = computeTotals(p)
 	p.Status = computeStatus(p)
+}
+
+// lookedUpNext reports whether the attempt's outcome is being looked up right
+// after the given time: its fence said that it may be paid.
+func (o *Operation) lookedUpNext(after time.Time) bool {
+	s := o.current()
+	return s != nil && s.State.Outstanding() && !s.DueAt.IsZero() && !s.DueAt.After(after)
 }
 
 // captureFailed reports whether a capture of the hold was undone and nothing
@@ -400,6 +434,15 @@ func (p *Payment) Next() Next {
 		return Next{Kind: PayerMustAct, Notice: NoticeAction, Action: &a}
 	case StatusBlocked:
 		return Next{Kind: Refused, Decline: p.Blocked}
+	case StatusRefunded:
+		return Next{Kind: Refused, Notice: NoticeRefunded}
+	case StatusChargedBack:
+		return Next{Kind: Refused, Notice: NoticeChargedBack}
+	case StatusVoided:
+		return Next{Kind: Refused, Notice: NoticeReleased}
+	}
+	if p.Canceled {
+		return Next{Kind: Refused, Notice: NoticeCanceled}
 	}
 	return Next{Kind: Refused, Decline: p.refusal()}
 }
@@ -408,8 +451,6 @@ func (p *Payment) Next() Next {
 func (p *Payment) refusal() Decline {
 	o := p.last()
 	switch {
-	case p.Canceled || p.Status == StatusVoided || p.Status == StatusRefunded || p.Status == StatusChargedBack:
-		return NewDecline(ReasonPayerCanceled, "")
 	case o == nil || p.Expired:
 		return NewDecline(ReasonExpired, "")
 	case !o.Decline.IsZero():

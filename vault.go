@@ -344,7 +344,7 @@ func (c *Client) Forget(ctx context.Context, id string) error {
 	}
 	m, secrets, err := c.savedMethod(ctx, id)
 	if err != nil {
-		return err
+		return named(err, "saved method", id)
 	}
 	if m.State == MethodForgotten {
 		return nil

@@ -28,6 +28,7 @@ const (
 	RuleOpen      Rule = "open"      // an operation that never ends although nobody was asked to settle it
 	RuleClaim     Rule = "claim"     // a claim left over, or missing
 	RuleKey       Rule = "key"       // one key, two payments; or a request changed under its key
+	RuleTwice     Rule = "twice"     // one call, made again with its key, carried out twice
 	RuleRequest   Rule = "request"   // a request that no adapter should get
 	RuleAnswer    Rule = "answer"    // an error although a provider was asked
 	RulePanic     Rule = "panic"     // a panic that reached a caller

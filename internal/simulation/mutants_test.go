@@ -15,40 +15,78 @@ import (
 
 // mutant is the engine with one rule broken on purpose.
 type mutant struct {
-	name, file string
-	// old is replaced by broken, in every place it stands; it must stand in at
-	// least one, or the engine has moved on and the mutant must follow.
-	old, broken string
+	name  string
+	edits []edit
+	// found lists the rules of the simulation of which one must find it.
+	found []Rule
 }
 
+// edit replaces old in every place of the file where it stands; it must stand in
+// at least one, or the engine has moved on and the mutant must follow.
+type edit struct{ file, old, broken string }
+
 // mutants are mistakes that a payment engine may make. Each of them costs
-// somebody money.
+// somebody money, or their privacy.
 var mutants = []mutant{
-	{"an unknown outcome counts as a refusal", "call.go",
-		"	default:\n		out.Kind = KindUnknown\n	}", "	default:\n		out.Kind = KindRejectedMerchant\n	}"},
-	{"a replay that is refused settles the first send", "apply.go",
-		"	case s.Doubt:\n", "	case false:\n"},
-	{"no guard against a second charging attempt", "apply.go",
-		"if other != o && other.Charging && other.State.Outstanding() {", "if false {"},
-	{"a replay under a new key", "call.go",
-		"	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.CallTimeout)\n	defer cancel()\n	res, err := guarded(o, s, func() (Result, error) { return dispatch(ctx, prov, ord) })",
-		"	ord.call().Key = fmt.Sprintf(\"%s%d\", ord.call().Key, s.Sends)\n	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.CallTimeout)\n	defer cancel()\n	res, err := guarded(o, s, func() (Result, error) { return dispatch(ctx, prov, ord) })"},
-	{"a late success is dropped", "operation.go",
-		"	StateDeclined:       {StateApproved, StateReversed},\n", "	StateDeclined:       {},\n"},
-	{"refunds on their way are not reserved", "totals.go",
-		"	return floor0(minus(o.Approved, p.drawn(o.ID, OpRefund)))", "	return o.Approved"},
-	{"an absence counts at once", "repair.go",
-		"	proves := s.Closed && !c.now().Before(proofAt)", "	proves, _ := true, proofAt"},
-	{"overpaid money is kept as the order's", "apply.go",
-		"			return true, \"the order is paid by another attempt\", nil", "			return false, \"\", nil"},
-	{"notifications are not deduplicated", "engine.go",
-		"	if errors.Is(err, ErrTaken) {\n		return true, nil\n	}", "	if errors.Is(err, ErrTaken) {\n		return false, nil\n	}"},
-	{"a canceled payment may still be charged", "apply.go",
-		"	case p.Canceled:\n		return \"the payment was canceled\"\n", ""},
-	{"a failover forgets that the attempt can still be paid", "engine.go",
-		"	if o.Payable {\n		var err error", "	if false {\n		var err error"},
-	{"personal values in the reason of an event", "engine.go",
-		"u.note(EventRouted, SourceEngine, attempt.ID, why)", "u.note(EventRouted, SourceEngine, attempt.ID, why+w.Payer.Email)"},
+	{"an unknown outcome counts as a refusal", []edit{{"call.go",
+		"	default:\n		out.Kind = KindUnknown\n	}",
+		"	default:\n		out.Kind = KindRejectedMerchant\n	}"}},
+		[]Rule{RuleDouble, RuleUnknown}},
+	{"what a replay is told at the door settles the first send", []edit{{"apply.go",
+		"	case s.Doubt:\n",
+		"	case false:\n"}},
+		[]Rule{RuleDouble, RuleUnknown}},
+	{"a step found after a crash counts as not sent", []edit{{"repair.go",
+		"Failure: Failure{Kind: KindUnknown, Code: \"interrupted\"",
+		"Failure: Failure{Kind: KindNotSent, Code: \"interrupted\""}},
+		[]Rule{RuleDouble, RuleUnknown}},
+	{"no guard against a second charging attempt", []edit{{"apply.go",
+		"if other != o && other.Charging && other.State.Outstanding() {",
+		"if other != o && other.Charging && other.State.Outstanding() && false {"}, {"plan.go",
+		"		if !o.Charging {\n", "		if false {\n"}, {"pay.go",
+		"case o.State == StateUnknown, o.State == StatePlanned,", "case"}},
+		[]Rule{RuleDouble, RulePlan}},
+	{"a replay goes out under a new key", []edit{{"call.go",
+		"return dispatch(ctx, prov, *known)",
+		"known.call().Key += fmt.Sprint(s.Sends); return dispatch(ctx, prov, *known)"}},
+		[]Rule{RuleDouble, RuleLost}},
+	{"a late success is dropped", []edit{{"operation.go",
+		"	StateDeclined:       {StateApproved, StateReversed},\n",
+		"	StateDeclined:       {},\n"}},
+		[]Rule{RuleLost, RuleIncident}},
+	{"an earlier stage reported late is believed", []edit{{"operation.go",
+		"	StateApproved:       {StateReversed},\n",
+		"	StateApproved:       {StateReversed, StatePending, StateActionRequired, StateDeclined},\n"}},
+		[]Rule{RuleLost, RuleOpen, RuleUnknown}},
+	{"refunds on their way are not reserved", []edit{{"totals.go",
+		"	return floor0(minus(o.Approved, p.drawn(o.ID, OpRefund)))",
+		"	return o.Approved"}, {"totals.go",
+		"	s := minus(minus(t.Captured.Done, t.Refunded.Done), t.Refunded.Pending)", "	s := t.Captured.Done"}},
+		[]Rule{RuleExceeds}},
+	{"an absence is believed at once", []edit{{"repair.go",
+		"	proves := s.Closed && !c.now().Before(proofAt)",
+		"	proves := s.ID != \"\" || c.now().Before(proofAt)"}},
+		[]Rule{RuleDouble, RuleUnknown}},
+	{"a second success is the order's too", []edit{{"apply.go",
+		"			return true, \"the order is paid by another attempt\", nil",
+		"			return false, \"\", nil"}},
+		[]Rule{RuleIncident}},
+	{"notifications are not remembered", []edit{{"engine.go",
+		"	if errors.Is(err, ErrTaken) {\n		return true, nil\n	}",
+		"	if errors.Is(err, ErrTaken) {\n		return false, nil\n	}"}},
+		[]Rule{RuleRepeat}},
+	{"two payments may share a reference", []edit{{"pay.go",
+		"		if q.HoldsReference {\n",
+		"		if false {\n"}},
+		[]Rule{RuleDouble, RuleClaim, RuleReference}},
+	{"a caller's key is not remembered", []edit{{"modify.go",
+		"		if err := u.tx.Claim(u.ctx, claim); err != nil {",
+		"		if err := u.tx.Claim(u.ctx, claim); err != nil && claim.Key == \"\" {"}},
+		[]Rule{RuleTwice}},
+	{"a payer's address in the reason of an event", []edit{{"moves.go",
+		"o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why",
+		"o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why+w.Payer.Email"}},
+		[]Rule{RulePrivacy}},
 }
 
 // mutantPayments is how many random orders a mutant has at most before it must
@@ -67,13 +105,20 @@ func TestMutantsAreFoundOut(t *testing.T) {
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			dir := t.TempDir()
-			source := filepath.Join(root, m.file)
-			was, err := os.ReadFile(source)
-			require.NoError(t, err)
-			require.True(t, bytes.Contains(was, []byte(m.old)), "%s no longer holds what the mutant changes: adapt it to the engine", m.file)
-			patched := filepath.Join(dir, m.file)
-			require.NoError(t, os.WriteFile(patched, []byte(strings.ReplaceAll(string(was), m.old, m.broken)), 0o600))
-			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: patched}})
+			replaced := map[string]string{} // by file
+			for _, e := range m.edits {
+				source, patched := filepath.Join(root, e.file), filepath.Join(dir, e.file)
+				from := source
+				if replaced[source] != "" {
+					from = patched // a second edit of one file
+				}
+				was, err := os.ReadFile(from) //nolint:gosec // a file of this module
+				require.NoError(t, err)
+				require.True(t, bytes.Contains(was, []byte(e.old)), "%s no longer holds what the mutant changes: adapt it to the engine", e.file)
+				require.NoError(t, os.WriteFile(patched, bytes.ReplaceAll(was, []byte(e.old), []byte(e.broken)), 0o600))
+				replaced[source] = patched
+			}
+			overlay, err := json.Marshal(map[string]map[string]string{"Replace": replaced})
 			require.NoError(t, err)
 			list := filepath.Join(dir, "overlay.json")
 			require.NoError(t, os.WriteFile(list, overlay, 0o600))
@@ -86,12 +131,22 @@ func TestMutantsAreFoundOut(t *testing.T) {
 			run.Dir = dir
 			out, err = run.CombinedOutput()
 			require.Error(t, err, "the mutant survived %s payments", mutantPayments)
-			require.Contains(t, string(out), "is broken:", "the mutant must break a rule of the simulation, not end otherwise:\n%s", out)
+			found := false
 			for line := range strings.Lines(string(out)) {
-				if strings.Contains(line, "  broken ") {
-					t.Log(strings.TrimSpace(line))
+				for _, r := range m.found {
+					if _, after, ok := strings.Cut(line, "  broken "); ok && strings.Contains(after, "  "+string(r)+": ") {
+						found = true
+						t.Log(strings.TrimSpace(line))
+					}
 				}
 			}
+			require.True(t, found, "the mutant must break one of the rules %v:\n%s", m.found, head(string(out), 60))
 		})
 	}
+}
+
+// head is the beginning of a text.
+func head(s string, lines int) string {
+	all := strings.SplitN(s, "\n", lines+1)
+	return strings.Join(all[:min(len(all), lines)], "\n")
 }

@@ -22,12 +22,13 @@ type order struct {
 	id      string // "" until an answer named it
 	calls   int    // numbers the keys
 	byKey   map[string]string
-	again   func() // the last call, with its key, once more
-	dispute string // the bank's open dispute
+	made    map[string]int // how many calls with a key made operations
+	again   func()         // the last call, with its key, once more
+	dispute string         // the bank's open dispute
 }
 
 func newOrder(w *world, amount money.Amount, method payment.Instrument, capture payment.CaptureMode) *order {
-	o := &order{w: w, byKey: map[string]string{}, request: payment.Request{
+	o := &order{w: w, byKey: map[string]string{}, made: map[string]int{}, request: payment.Request{
 		Key: "pay-1", Reference: "order-1", Amount: amount, Method: method, Capture: capture, ReturnURL: "https://shop.example/return",
 		Payer:       payment.Payer{Name: plantedName, Email: plantedEmail},
 		Description: "for " + plantedName, Metadata: map[string]string{"note": plantedMark},
@@ -77,10 +78,19 @@ func (o *order) try(key, what string, f func(c *payment.Client) (*payment.Paymen
 	if w.cur != nil {
 		by = w.other()
 	}
-	before := by.sent
+	before, planned, asides := by.sent, o.planned(), w.asides
 	w.say("%s: %s", by.name, what)
 	lived := w.in(by, func(c *payment.Client) { p, err = f(c) })
 	w.say("%s: %s => %s", by.name, what, tellCall(p, err, lived))
+	// A verb makes operations of the shop's in one commit at most, whatever
+	// became of its answer, and however often it is called with its key.
+	if key != "" && w.depth == 0 {
+		if made := o.planned() - planned; made > 0 && w.asides == asides {
+			if o.made[key]++; o.made[key] > 1 {
+				w.breach(RuleTwice, "%s planned operations when it was called with its key again", what)
+			}
+		}
+	}
 	if !lived {
 		return nil, nil, false
 	}
@@ -107,6 +117,20 @@ func (o *order) try(key, what string, f func(c *payment.Client) (*payment.Paymen
 		w.judge(what, p)
 	}
 	return p, err, true
+}
+
+// planned counts the captures, voids, refunds, transfers and answers that the
+// shop asked for.
+func (o *order) planned() int {
+	n := 0
+	for _, r := range o.w.records {
+		for _, x := range r.p.Operations {
+			if x.Kind != payment.OpAuthorize && x.Origin == payment.OriginShop {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // judge looks at an answer to the shop: money that our own act moved is never

@@ -55,6 +55,7 @@ type world struct {
 	muted   bool // what is found now is not for the story
 	counts  Counts
 	commits int
+	asides  int
 	spins   bool // a payment is written, or looked at, without end
 }
 
@@ -168,6 +169,7 @@ func (w *world) strike(p place) trouble {
 			return trouble{}
 		}
 		w.counts.Asides++
+		w.asides++
 		w.aside(t.aside)
 	default:
 		w.counts.Faults++

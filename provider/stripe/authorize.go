@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"strings"
 
@@ -112,6 +113,28 @@ func (p *Provider) create(ctx context.Context, r payment.AuthorizeRequest) (paym
 		return p.refusedOrFailed(f, "", false)
 	}
 	return p.answered(in, "", view{step: r.Step, asked: r.Amount})
+}
+
+// Validate refuses what Stripe could never take, before anything is written or
+// sent. The error is a *payment.FieldError.
+func (p *Provider) Validate(r payment.AuthorizeRequest) error {
+	if !served(r.Method.Method) {
+		return &payment.FieldError{Field: "Method", Problem: "is not one that Stripe carries", Remedy: "see docs/providers/stripe.md"}
+	}
+	if _, err := units.ToUnits(r.Amount); err != nil {
+		return &payment.FieldError{Field: "Amount", Problem: "is not one that Stripe takes", Remedy: err.Error()}
+	}
+	r.Step = stepCreate
+	err := p.checkAuthorize(r)
+	if err == nil {
+		_, _, err = p.share(r.Step, r.Amount, r.Splits)
+	}
+	var ce *payment.CallError
+	if errors.As(err, &ce) {
+		field, problem, _ := strings.Cut(ce.Message, ": ")
+		return &payment.FieldError{Field: field, Problem: problem}
+	}
+	return err
 }
 
 // checkAuthorize finds what would be refused only at the second step, when an

@@ -102,7 +102,33 @@ func (p *Provider) lookupAuthorize(ctx context.Context, r payment.LookupRequest)
 		}
 		res.Events = append(res.Events, more...)
 	}
+	if ch := in.LatestCharge.Object; ch != nil && ch.Disputed {
+		more, err := p.disputesOf(ctx, r, ref)
+		if err != nil {
+			return payment.Result{}, err
+		}
+		res.Events = append(res.Events, more...)
+	}
 	return res, nil
+}
+
+// disputesOf lists the disputes over an intent.
+func (p *Provider) disputesOf(ctx context.Context, r payment.LookupRequest, ref string) ([]payment.Event, error) {
+	params := &stripego.DisputeListParams{PaymentIntent: &ref}
+	params.Limit = stripego.Int64(pageSize)
+	var page struct {
+		Data []*dispute `json:"data"`
+	}
+	if f := p.get(ctx, r.Step, "/v1/disputes", params, &page); f != nil {
+		return nil, f.unseen()
+	}
+	var events []payment.Event
+	for _, d := range page.Data {
+		if e, ok := disputeEvent(d); ok && e.Parent == ref {
+			events = append(events, e)
+		}
+	}
+	return events, nil
 }
 
 // missing: Stripe has no object with that id.
