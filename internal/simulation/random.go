@@ -46,7 +46,7 @@ func play(seed uint64, telling bool) *world {
 	if !chance(r, 0.25) {
 		wx.budget = 1 + r.IntN(5)
 		wx.fault, wx.crash, wx.store, wx.aside = pick(r, 0.02, 0.1, 0.3), pick(r, 0, 0.01, 0.05), pick(r, 0, 0.01, 0.03), pick(r, 0, 0.02, 0.1)
-		wx.burst = pick(r, 0, 0.5, 0.9)
+		wx.burst, wx.outage = pick(r, 0, 0.5, 0.9), chance(r, 0.3)
 	}
 	w := newWorld(seed, wx, specs...)
 	w.rng, w.telling = r, telling
@@ -103,7 +103,7 @@ func drawMethod(r *rand.Rand, kinds []fake.Personality) payment.Instrument {
 // twice, out of order, or not yet.
 func (o *order) between() {
 	w, r := o.w, o.w.rng
-	switch r.IntN(6) {
+	switch r.IntN(7) {
 	case 0:
 		w.post.deliver()
 	case 1:
@@ -114,6 +114,11 @@ func (o *order) between() {
 		o.later(pick(r, 3*time.Hour, 30*time.Hour, 8*24*time.Hour))
 	case 4:
 		w.clock.pass(pick(r, time.Second, 30*time.Second, time.Minute, time.Hour))
+	case 5: // the worker is never far behind
+		for range r.IntN(12) {
+			o.later(10 * time.Second)
+			w.checkNow()
+		}
 	}
 }
 

@@ -83,6 +83,8 @@ type storm struct {
 	// outage seldom lasts for one request.
 	burst float64
 	bad   bool
+	// outage: what goes bad goes silent.
+	outage bool
 }
 
 func (s *storm) at(w *world, p place) trouble {
@@ -92,8 +94,7 @@ func (s *storm) at(w *world, p place) trouble {
 	if s.bad && (p == placeWrite || p == placeRead) {
 		if s.bad = s.rng.Float64() < s.burst; s.bad {
 			s.budget--
-			of := faultsAt(p)
-			return of[s.rng.IntN(len(of))]
+			return s.one(p, faultsAt(p))
 		}
 	}
 	x := s.rng.Float64()
@@ -106,7 +107,7 @@ func (s *storm) at(w *world, p place) trouble {
 			continue
 		}
 		if x < k.chance {
-			if t := k.of[s.rng.IntN(len(k.of))]; t.aside == 0 || w.depth == 1 {
+			if t := s.one(p, k.of); t.aside == 0 || w.depth == 1 {
 				s.budget--
 				s.bad = t.fault != (fake.Fault{})
 				return t
@@ -117,6 +118,18 @@ func (s *storm) at(w *world, p place) trouble {
 	}
 	return trouble{}
 }
+
+// one draws one of several troubles.
+func (s *storm) one(p place, of []trouble) trouble {
+	t := of[s.rng.IntN(len(of))]
+	if s.outage && p == placeWrite && t.fault != (fake.Fault{}) {
+		t.fault = silences[s.rng.IntN(len(silences))]
+	}
+	return t
+}
+
+// silences are the faults after which nobody knows.
+var silences = []fake.Fault{fake.TimeoutBefore(), fake.TimeoutAfter(), fake.Late(50 * time.Second), fake.Late(80 * time.Second), fake.ErrorAfter(), fake.ErrorSaved()}
 
 // writeFaults are all that a provider can do to a request.
 var writeFaults = []fake.Fault{
