@@ -85,6 +85,19 @@ func (u *unit) apply(e *Event, lease bool) error {
 	return u.applyStatus(e, o, s, lease)
 }
 
+// outcomeUnknown begins what giveUp says; unpark lifts it once the outcome is
+// known after all.
+const outcomeUnknown = "the outcome of "
+
+func (u *unit) unpark(o *Operation) {
+	k := u.p.Parked
+	if k == nil || k.Operation != o.ID || o.State.Outstanding() || !strings.HasPrefix(k.Why, outcomeUnknown) || strings.Contains(k.Why, "; ") {
+		return
+	}
+	u.p.Parked = nil
+	u.note(EventFact, SourceEngine, o.ID, "its outcome is known after all: nobody is needed")
+}
+
 // withoutPayer takes the payer's own values out of a provider's free text,
 // which is kept for good: the scrubber knows their forms, not their names.
 func (u *unit) withoutPayer(e *Event) {
@@ -444,6 +457,7 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 	}
 	was := o.State
 	u.applied(e, o, to)
+	u.unpark(o)
 	if s != nil {
 		s.State, s.Doubt = to, false
 		s.Failure = Failure{}
@@ -721,6 +735,14 @@ func (u *unit) supersede(o *Operation, lease bool) {
 		}
 	case (open || o.State == StateUnknown || o.State == StatePending) && !caps.FenceStep.IsZero() && o.fencible():
 		u.planFence(o, caps.FenceStep, lease)
+	case o.State == StatePlanned && !o.current().State.Outstanding() && !o.moving():
+		// A step was answered, and the next will never be sent.
+		if o.State = StatePending; !caps.FenceStep.IsZero() && o.fencible() {
+			u.planFence(o, caps.FenceStep, lease)
+		} else {
+			o.State = StateCanceled
+			u.ended(o)
+		}
 	}
 	u.touch(o)
 }
@@ -768,6 +790,14 @@ func (u *unit) planFence(o *Operation, spec StepSpec, lease bool) {
 
 // applyFence takes in what became of a fence.
 func (u *unit) applyFence(e *Event, o *Operation, s *Step) error {
+	if s.Closed || (s.State != StatePlanned && s.State != StateUnknown) {
+		u.ignore(e, "the fence is settled already")
+		return nil
+	}
+	if s.Closed && e.Status != ResultApproved && e.Status != ResultCanceled {
+		u.ignore(e, "the attempt has ended meanwhile; its fence is not asked for again")
+		return nil
+	}
 	u.touchStep(s)
 	s.Failure = e.Failure
 	switch {
@@ -890,6 +920,7 @@ func (u *unit) approvedModification(e *Event, o *Operation) error {
 	target := u.p.Operation(o.Target)
 	switch o.Kind {
 	case OpCapture:
+		u.undoExpiry(target)
 		if target != nil && less(target.Approved, u.p.collected(target)) {
 			u.parkFor(o.ID, fmt.Sprintf("captures of %s exceed the authorization of %s", u.p.collected(target), target.Approved), "compare with the provider's dashboard")
 		}
@@ -902,6 +933,33 @@ func (u *unit) approvedModification(e *Event, o *Operation) error {
 		u.p.Review = nil
 	}
 	return nil
+}
+
+// undoExpiry takes back a void that the clock recorded for a hold of which more
+// was captured than was known then.
+func (u *unit) undoExpiry(root *Operation) {
+	if root == nil {
+		return
+	}
+	for _, v := range u.p.Operations {
+		over := minus(sum(u.p.collected(root), u.p.voided(root)), root.Approved)
+		if !over.IsPositive() {
+			return
+		}
+		if v.Kind != OpVoid || v.Target != root.ID || v.State != StateApproved || v.Origin != OriginProvider {
+			continue
+		}
+		u.touch(v)
+		if less(over, v.Approved) {
+			v.Approved = minus(v.Approved, over)
+		} else {
+			v.State = StateReversed
+		}
+		u.note(EventIncident, SourceEngine, v.ID, "more was captured than was known when the authorization ended; its release was "+over.String()+" less")
+	}
+	if less(root.Approved, sum(u.p.collected(root), u.p.voided(root))) {
+		u.parkFor(root.ID, "captures and releases exceed the authorization of "+root.Approved.String(), "compare with the provider's dashboard")
+	}
 }
 
 // reversed takes in that an approved operation was undone: a fact to record,
@@ -925,7 +983,8 @@ func (u *unit) reversed(e *Event, o *Operation) {
 func (u *unit) released(e *Event, o *Operation, how State) error {
 	for _, v := range u.p.Operations {
 		if v.Kind == OpVoid && v.Target == o.ID && v.State.Outstanding() {
-			v.Approved = v.Amount
+			// What was left is gone, whatever was captured meanwhile.
+			v.Approved = u.p.held(o)
 			u.applied(e, v, StateApproved)
 			if s := v.current(); s != nil {
 				s.State, s.Closed, s.Doubt, s.DueAt = StateApproved, true, false, time.Time{}
