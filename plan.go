@@ -131,7 +131,8 @@ type unit struct {
 	now time.Time
 	key cipher.AEAD // of the payment's subject; nil until needed
 
-	fresh   bool // the payment is new
+	fresh   bool   // the payment is new
+	was     Status // before the unit
 	claims  []Claim
 	release []Claim
 	events  []*Event
@@ -143,7 +144,7 @@ type unit struct {
 // begin opens a unit on a loaded payment.
 func (c *Client) begin(ctx context.Context, tx Tx, p *Payment, now time.Time) *unit {
 	p.Version++
-	return &unit{c: c, ctx: ctx, tx: tx, p: p, now: now}
+	return &unit{c: c, ctx: ctx, tx: tx, p: p, now: now, was: p.Status}
 }
 
 func (u *unit) touch(o *Operation) {
@@ -330,6 +331,9 @@ func (u *unit) commit() error {
 	}
 	p.UpdatedAt = u.now
 	p.refresh()
+	if !u.fresh && u.was != p.Status && len(u.events) == 0 {
+		u.note(EventFact, SourceEngine, "", "the payment was "+string(u.was)) // the outbox misses no change
+	}
 	if err := u.settleReference(); err != nil {
 		return err
 	}

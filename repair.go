@@ -267,8 +267,13 @@ func (c *Client) sendNow(operation, stepID string) task {
 		out, _, err := c.change(ctx, p.ID, func(u *unit) error {
 			leased = false
 			o, s := u.p.Step(stepID)
-			if s.Closed || u.now.Before(s.DueAt) || (s.State != StatePlanned && s.State != StateUnknown) {
+			if u.now.Before(s.DueAt) || (s.State != StatePlanned && s.State != StateUnknown) {
 				return errNothing
+			}
+			if s.Closed {
+				s.DueAt = time.Time{} // it is never sent again
+				u.touchStep(s)
+				return nil
 			}
 			if o.Kind == OpAuthorize && !s.Fence {
 				if stop := u.mayNotCharge(o); stop != "" && s.Sends == 0 {
@@ -440,7 +445,7 @@ func (c *Client) giveUp(ctx context.Context, p *Payment, stepID string) error {
 			return errNothing
 		}
 		missing := "look in the provider's dashboard or report what became of it, then decide"
-		u.parkFor(o.ID, fmt.Sprintf("the outcome of %s at %s is not known since %s", s.Name, o.Provider, s.FirstSent.UTC().Format(time.DateTime)), missing)
+		u.parkFor(o.ID, fmt.Sprintf(outcomeUnknown+"%s at %s is not known since %s", s.Name, o.Provider, s.FirstSent.UTC().Format(time.DateTime)), missing)
 		s.Checks++
 		s.DueAt = u.now.Add(24 * time.Hour)
 		u.touchStep(s)
@@ -537,6 +542,12 @@ func (c *Client) endPayable(ctx context.Context, p *Payment, operation string, n
 // says so.
 func (c *Client) endHold(operation string) task {
 	return func(ctx context.Context, p *Payment) error {
+		if s := p.Operation(operation).current(); s != nil && s.Recovery.Lookup {
+			// A capture that nobody told us of may have come before the end.
+			if _, _, err := c.ask(ctx, p, operation, SourceLookup, false); err != nil {
+				return err
+			}
+		}
 		return c.mend(ctx, p.ID, func(u *unit) error {
 			o := u.p.Operation(operation)
 			if u.now.Before(o.ExpiresAt) || !u.p.held(o).IsPositive() {

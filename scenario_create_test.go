@@ -144,7 +144,7 @@ func TestUnattended(t *testing.T) {
 		onStores(t, func(t *testing.T, store payment.Store) {
 			s := open(t, store, fake.Options{})
 			r := s.request("order-1")
-			r.Unattended, r.Method = true, payment.Using(payment.MethodIDEAL)
+			r.Unattended, r.Method = true, payment.Instrument{}
 			p, err := s.pay.Create(s.ctx, r)
 			require.NoError(t, err)
 			s.repair(5 * time.Minute)

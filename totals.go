@@ -254,6 +254,17 @@ func (p *Payment) refunded(target string) money.Amount {
 	return s
 }
 
+// voided is what was released of a hold, for certain.
+func (p *Payment) voided(root *Operation) money.Amount {
+	s := money.Zero(p.Amount.Currency())
+	for _, o := range p.Operations {
+		if o.Kind == OpVoid && o.Target == root.ID && o.State == StateApproved {
+			s = sum(s, o.Approved)
+		}
+	}
+	return s
+}
+
 // collected is what captures took of a hold and kept.
 func (p *Payment) collected(o *Operation) money.Amount {
 	s := money.Zero(p.Amount.Currency())

@@ -118,7 +118,7 @@ func TestStatusIsAFunctionOfTheOperations(t *testing.T) {
 		{"refund on its way", StatusCaptured, []*Operation{attempt(StateApproved, sale), refund(100, StatePending)}, nil},
 		{"refunded", StatusRefunded, []*Operation{attempt(StateApproved, sale), refund(30, StateApproved), refund(70, StateApproved)}, nil},
 		{"refund bounced", StatusCaptured, []*Operation{attempt(StateApproved, sale), refund(100, StateReversed)}, nil},
-		{"all of a part refunded", StatusRefunded, []*Operation{attempt(StateApproved), capture(30, StateApproved), refund(30, StateApproved)}, nil},
+		{"all of a part refunded, the rest still held", StatusPartiallyRefunded, []*Operation{attempt(StateApproved), capture(30, StateApproved), refund(30, StateApproved)}, nil},
 		{"dispute open", StatusCaptured, []*Operation{attempt(StateApproved, sale), op("d", OpDispute, StatePending)}, nil},
 		{"dispute lost", StatusChargedBack, []*Operation{attempt(StateApproved, sale), op("d", OpDispute, StateApproved)}, nil},
 		{"overpaid only", StatusCanceled, []*Operation{attempt(StateApproved, sale, over)}, func(p *Payment) { p.Canceled = true }},
