@@ -140,7 +140,7 @@ func (w *world) judge(what string, p *payment.Payment) {
 		return
 	}
 	for _, a := range w.truth() {
-		if a.payment != p.ID || a.by != fake.ByShop || a.kept()+a.held() <= 0 {
+		if a.payment != p.ID || a.by != fake.ByShop || a.ended || a.kept()+a.held() <= 0 {
 			continue
 		}
 		// What the records know, and are giving back, is no failure reported.
