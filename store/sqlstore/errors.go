@@ -77,6 +77,16 @@ func sqliteBusy(err error) bool {
 	return strings.Contains(s, "database is locked") || strings.Contains(s, "table is locked")
 }
 
+// sqliteConstraint reports whether a statement met a constraint, and was
+// undone without the rest of its transaction.
+func sqliteConstraint(err error) bool {
+	var coded interface{ Code() int }
+	if errors.As(err, &coded) {
+		return coded.Code()&0xff == 19 // SQLITE_CONSTRAINT
+	}
+	return strings.Contains(err.Error(), "constraint failed")
+}
+
 // sqlState returns the SQLSTATE of a PostgreSQL error, "" if the server did
 // not send one. pgx and lib/pq both offer it.
 func sqlState(err error) string {

@@ -93,9 +93,9 @@ func (s *Store) joinError(err error) error {
 // joined runs texts on the host's transaction, never interrupted.
 type joined struct{ tx *sql.Tx }
 
-func (j joined) exec(ctx context.Context, text string, args []any) (int64, error) {
+func (j joined) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
 	if err := ctx.Err(); err != nil {
-		return 0, err
+		return nil, err
 	}
 	return plain{j.tx}.exec(context.WithoutCancel(ctx), text, args)
 }

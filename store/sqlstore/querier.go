@@ -7,7 +7,7 @@ import (
 
 // querier runs the statements of one transaction, or of none.
 type querier interface {
-	exec(ctx context.Context, text string, args []any) (affected int64, err error)
+	exec(ctx context.Context, text string, args []any) (sql.Result, error)
 	query(ctx context.Context, text string, args []any) (*sql.Rows, error)
 }
 
@@ -19,14 +19,15 @@ type plain struct {
 	}
 }
 
-func (p plain) exec(ctx context.Context, text string, args []any) (int64, error) {
-	return affected(p.q.ExecContext(ctx, text, args...))
+func (p plain) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
+	return p.q.ExecContext(ctx, text, args...)
 }
 
 func (p plain) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
 	return p.q.QueryContext(ctx, text, args...)
 }
 
+// affected is the number of rows that a statement wrote.
 func affected(r sql.Result, err error) (int64, error) {
 	if err != nil {
 		return 0, err
@@ -38,9 +39,9 @@ func affected(r sql.Result, err error) (int64, error) {
 // connection.
 type pooled struct{ s *Store }
 
-func (p pooled) exec(ctx context.Context, text string, args []any) (int64, error) {
+func (p pooled) exec(ctx context.Context, text string, args []any) (sql.Result, error) {
 	if st := p.s.prepared(text); st != nil {
-		return affected(st.ExecContext(ctx, args...))
+		return st.ExecContext(ctx, args...)
 	}
 	return plain{p.s.db}.exec(ctx, text, args)
 }
@@ -50,47 +51,6 @@ func (p pooled) query(ctx context.Context, text string, args []any) (*sql.Rows, 
 		return st.QueryContext(ctx, args...)
 	}
 	return p.s.db.QueryContext(ctx, text, args...)
-}
-
-// batched runs the statements of a SQLite transaction that several Updates
-// share. A statement's context never ends: interrupting a write makes SQLite
-// roll the whole transaction back, and with it the work of the other callers.
-type batched struct {
-	s     *Store
-	tx    *sql.Tx
-	stmts map[string]*sql.Stmt // bound to tx
-}
-
-func (b *batched) stmt(text string) *sql.Stmt {
-	if st, ok := b.stmts[text]; ok {
-		return st
-	}
-	var st *sql.Stmt
-	if p := b.s.prepared(text); p != nil {
-		st = b.tx.StmtContext(context.Background(), p)
-	}
-	b.stmts[text] = st
-	return st
-}
-
-func (b *batched) exec(ctx context.Context, text string, args []any) (int64, error) {
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	if st := b.stmt(text); st != nil {
-		return affected(st.ExecContext(context.Background(), args...))
-	}
-	return affected(b.tx.ExecContext(context.Background(), text, args...))
-}
-
-func (b *batched) query(ctx context.Context, text string, args []any) (*sql.Rows, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if st := b.stmt(text); st != nil {
-		return st.QueryContext(context.Background(), args...)
-	}
-	return b.tx.QueryContext(context.Background(), text, args...)
 }
 
 // all reads every row of a query.

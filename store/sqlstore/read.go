@@ -119,6 +119,9 @@ func (r *reader) page(text string, f *filter, limit int) (string, []any) {
 	return text, append(f.args, int64(limit))
 }
 
+// outstanding is, word for word, the condition of the index that serves it.
+const outstanding = "state = 'planned' OR state = 'action_required' OR state = 'pending' OR state = 'unknown'"
+
 func (r *reader) payments(ctx context.Context, q payment.PaymentQuery) ([]*payment.Payment, error) {
 	limit, err := records.Limit(q.Limit)
 	if err != nil {
@@ -149,7 +152,7 @@ func (r *reader) payments(ctx context.Context, q payment.PaymentQuery) ([]*payme
 		f.add("parked_why IS NOT NULL")
 	}
 	if q.OpenOnly {
-		f.add("id IN (SELECT payment_id FROM payment_operations WHERE state IN ('planned', 'action_required', 'pending', 'unknown'))")
+		f.add("id IN (SELECT payment_id FROM payment_operations WHERE " + outstanding + ")")
 	}
 	if !q.From.IsZero() {
 		f.add("created_at >= ?", d.instant(q.From))

@@ -9,15 +9,16 @@ import (
 // statements are the texts of a dialect. They are built once; values never
 // stand in them.
 type statements struct {
-	insertPayment, savePayment, saveSettled, lockPayment, payment, operations, steps string
-	upsertOperation, upsertStep, insertEvent, insertClaim                            []string // by number of rows, see rows
-	claimed, release, unclaim                                                        string
-	method, methods, saveMethod                                                      string
-	dispute, saveDispute                                                             string
-	subject, putSubject, destroySubject                                              string
-	eventsAll, eventsOf, horizon                                                     string
-	claimDue, anyDue, releaseDue                                                     string
-	takeLock, durability                                                             string
+	insertPayment, savePayment, saveSettled, saveOperation, lockPayment, payment, operations, steps string
+	insertOperation, insertStep, upsertOperation, upsertStep                                        []string // by number of rows, see rowSteps
+	insertEvent, insertClaim                                                                        []string // likewise
+	claimed, release, unclaim                                                                       string
+	method, methods, saveMethod                                                                     string
+	dispute, saveDispute                                                                            string
+	subject, putSubject, destroySubject                                                             string
+	eventsAll, eventsOf, horizon                                                                    string
+	claimDue, anyDue, releaseDue                                                                    string
+	takeLock, durability                                                                            string
 	// lists that are completed by filters
 	payments, disputes string
 }
@@ -53,6 +54,8 @@ func sqlOf(d Dialect) *statements {
 	if d == SQLite {
 		q.saveSettled = "UPDATE payment_payments SET " + assign(without(paymentTable.names(), settled...)) +
 			" WHERE id = ? AND version = ? AND reference = ? AND customer = ? AND created_at = ?"
+		q.saveOperation = "UPDATE payment_operations SET " + assign(without(operationTable.names(), settledOperation...)) +
+			" WHERE id = ? AND payment_id = ? AND position = ? AND provider = ?"
 	}
 	events := "SELECT " + list(eventTable) + " FROM payment_events WHERE seq > ?"
 	switch d {
@@ -77,14 +80,19 @@ func sqlOf(d Dialect) *statements {
 	q.eventsAll = events + " ORDER BY seq LIMIT ?"
 	q.eventsOf = events + " AND payment_id = ? ORDER BY seq LIMIT ?"
 	for _, n := range rowSteps {
-		q.upsertOperation = append(q.upsertOperation, insert(operationTable, operationTable.names(), n)+replace(operationTable)+
-			" WHERE payment_operations.payment_id = excluded.payment_id")
+		q.insertOperation = append(q.insertOperation, insert(operationTable, operationTable.names(), n)+" ON CONFLICT (payment_id, id) DO NOTHING")
+		q.insertStep = append(q.insertStep, insert(stepTable, stepTable.names(), n)+" ON CONFLICT (payment_id, id) DO NOTHING")
+		q.upsertOperation = append(q.upsertOperation, insert(operationTable, operationTable.names(), n)+replace(operationTable))
 		q.upsertStep = append(q.upsertStep, insert(stepTable, stepTable.names(), n)+replace(stepTable)+
 			" WHERE payment_steps.operation_id = excluded.operation_id")
-		q.insertEvent = append(q.insertEvent, insert(eventTable, eventTable.names()[1:], n)+" RETURNING id, seq")
-		q.insertClaim = append(q.insertClaim, insert(claimTable, claimTable.names(), n)+" ON CONFLICT (kind, key) DO NOTHING RETURNING kind, key")
+		q.insertEvent = append(q.insertEvent, insert(eventTable, eventTable.names()[1:], n))
+		q.insertClaim = append(q.insertClaim, insert(claimTable, claimTable.names(), n))
 	}
 	if d == Postgres {
+		for i := range rowSteps {
+			q.insertEvent[i] += " RETURNING id, seq"
+			q.insertClaim[i] += " ON CONFLICT (kind, key) DO NOTHING RETURNING kind, key"
+		}
 		q.each(func(s *string) { *s = number(*s) })
 	}
 	return q
@@ -92,7 +100,7 @@ func sqlOf(d Dialect) *statements {
 
 // each calls fn for every text that is complete.
 func (q *statements) each(fn func(*string)) {
-	for _, s := range []*string{&q.insertPayment, &q.savePayment, &q.saveSettled, &q.lockPayment, &q.payment, &q.operations, &q.steps,
+	for _, s := range []*string{&q.insertPayment, &q.savePayment, &q.saveSettled, &q.saveOperation, &q.lockPayment, &q.payment, &q.operations, &q.steps,
 		&q.claimed, &q.release, &q.unclaim, &q.method, &q.methods, &q.saveMethod, &q.dispute, &q.saveDispute,
 		&q.subject, &q.putSubject, &q.destroySubject, &q.eventsAll, &q.eventsOf, &q.horizon,
 		&q.claimDue, &q.anyDue, &q.releaseDue, &q.takeLock, &q.durability} {
@@ -100,17 +108,20 @@ func (q *statements) each(fn func(*string)) {
 			fn(s)
 		}
 	}
-	for _, many := range [][]string{q.upsertOperation, q.upsertStep, q.insertEvent, q.insertClaim} {
+	for _, many := range [][]string{q.insertOperation, q.insertStep, q.upsertOperation, q.upsertStep, q.insertEvent, q.insertClaim} {
 		for i := range many {
 			fn(&many[i])
 		}
 	}
 }
 
-// settled are the columns of a payment that indexes hold and that in practice
-// never change. SQLite rewrites an index entry for each column that is assigned,
-// changed or not.
-var settled = []string{"id", "reference", "customer", "created_at"}
+// settled are the columns of a payment, and of an operation, that indexes hold
+// and that in practice never change. SQLite rewrites an index entry for each
+// column that is assigned, changed or not.
+var (
+	settled          = []string{"id", "reference", "customer", "created_at"}
+	settledOperation = []string{"id", "payment_id", "position", "provider"}
+)
 
 func without(names []string, drop ...string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(drop, n) })
@@ -127,15 +138,15 @@ func insert(t table, names []string, n int) string {
 // replace makes an insert replace the row with the same id. Where a row stands
 // (its owner, its position) never changes.
 func replace(t table) string {
-	names := without(t.names(), "id", "position")
+	key, names := "id", without(t.names(), "id", "position")
 	if t.name == operationTable.name || t.name == stepTable.name {
-		names = without(names, "payment_id", "operation_id")
+		key, names = "payment_id, id", without(names, "payment_id", "operation_id")
 	}
 	set := make([]string, len(names))
 	for i, n := range names {
 		set[i] = n + " = excluded." + n
 	}
-	return " ON CONFLICT (id) DO UPDATE SET " + strings.Join(set, ", ")
+	return " ON CONFLICT (" + key + ") DO UPDATE SET " + strings.Join(set, ", ")
 }
 
 func assign(names []string) string { return strings.Join(names, " = ?, ") + " = ?" }

@@ -4,22 +4,25 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/tender-go/payment"
-	"github.com/tender-go/payment/internal/recovered"
 )
 
 // SQLite lets one transaction write at a time, and a commit waits for the
 // disk. So the Updates that wait share a commit: the writer begins a
-// transaction, hands it to one caller after the other, each within a savepoint
-// of its own, commits, and tells each caller its own result. A function runs
-// in its caller's goroutine. The writer's goroutine lives only while Updates
-// wait, and holds no lock and no connection otherwise; nobody waits for a
-// timer to fill a batch.
+// transaction, hands it to one caller after the other, commits, and tells each
+// caller its own result. A function runs in its caller's goroutine. The
+// writer's goroutine lives only while Updates wait, and holds no lock and no
+// connection otherwise; nobody waits for a timer to fill a batch.
+//
+// A function that fails is undone alone: most fail before they write anything.
+// For one that wrote first, the whole transaction is rolled back and the batch
+// runs again with a savepoint around each function. Savepoints from the start
+// would cost every Update for the few that fail: SQLite then keeps a copy of
+// each page that a function touches.
 
 const (
 	// maxBatch and maxBatchTime bound a transaction, so that the first of a
@@ -31,6 +34,9 @@ const (
 	// maxRestarts is how often an Update begins anew because a transaction
 	// that it shared broke.
 	maxRestarts = 3
+	// cautious is for how many batches savepoints stay in use after one was
+	// rolled back for want of them: who refuses often costs one run in 50.
+	cautious = 50
 )
 
 type writer struct {
@@ -40,6 +46,8 @@ type writer struct {
 	waiting []*turn
 	running bool
 	idle    sync.WaitGroup // the writer's goroutine
+
+	caution int // batches that still use savepoints; the writer's goroutine only
 }
 
 // turn is one Update on its way through the writer.
@@ -53,10 +61,8 @@ type turn struct {
 	done     chan error
 	taken    bool // by the writer; under writer.mu
 	restarts int
+	gone     bool // its function ended the goroutine: nobody waits for done
 }
-
-// errBroken: the shared transaction is gone; whoever was in it begins anew.
-var errBroken = errors.New("payment: the shared transaction was rolled back")
 
 func (w *writer) update(ctx context.Context, fn func(context.Context, *tx) error) error {
 	t := &turn{ctx: ctx, fn: fn, begin: make(chan *batched, 1), ran: make(chan error, 1), done: make(chan error, 1)}
@@ -83,69 +89,6 @@ func (w *writer) update(ctx context.Context, fn func(context.Context, *tx) error
 		}
 	}
 }
-
-// run carries out one turn in the caller's goroutine.
-func (b *batched) run(t *turn) {
-	err := error(nil)
-	ended := false
-	defer func() {
-		if !ended { // the function ended the goroutine
-			err = b.rollback(errors.New("payment: the function of Update ended its goroutine"))
-		}
-		t.ran <- err
-	}()
-	for range maxRuns {
-		if err = b.attempt(t); !errors.Is(err, payment.ErrConflict) || errors.Is(err, errBroken) {
-			break
-		}
-	}
-	ended = true
-}
-
-const (
-	savepoint  = "SAVEPOINT payment_update"
-	release    = "RELEASE payment_update"
-	rollbackTo = "ROLLBACK TO payment_update"
-)
-
-// attempt runs the function once, within a savepoint.
-func (b *batched) attempt(t *turn) error {
-	if _, err := b.exec(context.Background(), savepoint, nil); err != nil {
-		return fmt.Errorf("%w: %w", errBroken, err)
-	}
-	tx := newTx(b.s, b)
-	defer tx.end()
-	err := tx.result(recovered.Call("the function of Update", func() error {
-		return t.fn(context.WithValue(t.ctx, inUpdate{}, tx), tx)
-	}))
-	tx.end()
-	if err != nil {
-		return b.rollback(err)
-	}
-	if _, err := b.exec(context.Background(), release, nil); err != nil {
-		return fmt.Errorf("%w: %w", errBroken, err)
-	}
-	return nil
-}
-
-// rollback undoes the savepoint and returns err. SQLite rolls a whole
-// transaction back on some errors (a full disk, for one): then the savepoint is
-// gone, and so is the work of the others.
-func (b *batched) rollback(err error) error {
-	for _, text := range []string{rollbackTo, release} {
-		if _, failed := b.exec(context.Background(), text, nil); failed != nil {
-			return &brokenBy{err}
-		}
-	}
-	return err
-}
-
-// brokenBy is an error that took the whole transaction with it.
-type brokenBy struct{ err error }
-
-func (e *brokenBy) Error() string        { return e.err.Error() }
-func (e *brokenBy) Is(target error) bool { return target == errBroken }
-func (e *brokenBy) Unwrap() error        { return e.err }
 
 func (w *writer) enqueue(t *turn) {
 	w.mu.Lock()
@@ -201,16 +144,30 @@ func (w *writer) work() {
 	}
 }
 
-// commit carries out a batch in one transaction.
+// commit carries out a batch in one transaction, and once more, carefully, if
+// what a function of it wrote could not be taken back alone.
 func (w *writer) commit(batch []*turn) {
+	careful := w.caution > 0
+	w.caution = max(0, w.caution-1)
+	for batch != nil {
+		if batch = w.transact(batch, careful); batch != nil {
+			careful, w.caution = true, cautious
+		}
+	}
+}
+
+// transact carries out a batch in one transaction. It returns the turns that
+// have to go through another one: the transaction is rolled back.
+func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
 	b, end, err := w.begin()
 	if err != nil {
 		for _, t := range batch {
 			t.done <- err
 		}
-		return
+		return nil
 	}
 	defer end()
+	b.careful = careful
 	start := time.Now()
 	var kept []*turn
 	var refused []refusal
@@ -222,20 +179,24 @@ func (w *writer) commit(batch []*turn) {
 			}
 			t.begin <- b
 			err := <-t.ran
+			var spoiled *spoiledBy
+			if errors.As(err, &spoiled) {
+				if b.tx.Rollback() == nil {
+					return w.spoiled(t, spoiled.err, slices.Concat(kept, turnsOf(refused)), batch[i+1:])
+				}
+				err = &brokenBy{spoiled.err}
+			}
 			switch {
 			case err == nil:
 				kept = append(kept, t)
 			case errors.Is(err, errBroken):
 				_ = b.tx.Rollback()
 				w.restart(t, err)
-				for _, other := range append(kept, batch[i+1:]...) {
+				for _, other := range slices.Concat(kept, batch[i+1:], turnsOf(refused)) {
 					w.restart(other, nil)
 				}
-				for _, r := range refused {
-					w.restart(r.turn, nil)
-				}
-				return
-			case len(kept) > 0:
+				return nil
+			case len(kept) > 0 && !t.gone:
 				// What refused it may rest on what is not committed yet.
 				refused = append(refused, refusal{t, err})
 			default:
@@ -251,7 +212,7 @@ func (w *writer) commit(batch []*turn) {
 	}
 	if len(kept) == 0 {
 		_ = b.tx.Rollback()
-		return
+		return nil
 	}
 	err = b.tx.Commit()
 	if err != nil {
@@ -275,6 +236,28 @@ func (w *writer) commit(batch []*turn) {
 		}
 		r.turn.done <- r.err
 	}
+	return nil
+}
+
+// spoiled says who goes on after the transaction was rolled back because of
+// what t wrote before it failed with err.
+func (w *writer) spoiled(t *turn, err error, before, after []*turn) (again []*turn) {
+	switch {
+	case t.gone:
+	case len(before) == 0 && !errors.Is(err, payment.ErrConflict):
+		t.done <- err // it rests on nothing but what is committed
+	default:
+		before = append(before, t)
+	}
+	return append(before, after...)
+}
+
+func turnsOf(refused []refusal) []*turn {
+	turns := make([]*turn, len(refused))
+	for i, r := range refused {
+		turns[i] = r.turn
+	}
+	return turns
 }
 
 // refusal is a turn that failed after others of its transaction had written:

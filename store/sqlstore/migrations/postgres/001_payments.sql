@@ -71,8 +71,10 @@ CREATE INDEX payment_payments_status ON payment_payments (status, created_at, id
 CREATE INDEX payment_payments_due ON payment_payments (due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX payment_payments_parked ON payment_payments (created_at, id) WHERE parked_why IS NOT NULL;
 
+-- The key of operations and steps begins with their payment: it is the one
+-- index by which they are read, too.
 CREATE TABLE payment_operations (
-    id                TEXT COLLATE "C" PRIMARY KEY CHECK (id <> ''),
+    id                TEXT COLLATE "C" NOT NULL CHECK (id <> ''),
     payment_id        TEXT COLLATE "C" NOT NULL REFERENCES payment_payments (id),
     position          BIGINT NOT NULL CHECK (position >= 0),
     revision          BIGINT NOT NULL,
@@ -112,17 +114,17 @@ CREATE TABLE payment_operations (
     splits            JSON,
     sealed            BYTEA,
     created_at        TIMESTAMPTZ,
-    updated_at        TIMESTAMPTZ
+    updated_at        TIMESTAMPTZ,
+    PRIMARY KEY (payment_id, id)
 ) WITH (fillfactor = 85);
 
-CREATE INDEX payment_operations_payment ON payment_operations (payment_id, position);
 CREATE INDEX payment_operations_provider ON payment_operations (provider, payment_id);
 CREATE INDEX payment_operations_open ON payment_operations (payment_id)
-    WHERE state IN ('planned', 'action_required', 'pending', 'unknown');
+    WHERE state = 'planned' OR state = 'action_required' OR state = 'pending' OR state = 'unknown';
 
 CREATE TABLE payment_steps (
-    id              TEXT COLLATE "C" PRIMARY KEY CHECK (id <> ''),
-    operation_id    TEXT COLLATE "C" NOT NULL REFERENCES payment_operations (id),
+    id              TEXT COLLATE "C" NOT NULL CHECK (id <> ''),
+    operation_id    TEXT COLLATE "C" NOT NULL,
     payment_id      TEXT COLLATE "C" NOT NULL,
     position        BIGINT NOT NULL CHECK (position >= 0),
     revision        BIGINT NOT NULL,
@@ -146,10 +148,10 @@ CREATE TABLE payment_steps (
     failure_message TEXT NOT NULL,
     request         BYTEA,
     created_at      TIMESTAMPTZ,
-    updated_at      TIMESTAMPTZ
+    updated_at      TIMESTAMPTZ,
+    PRIMARY KEY (payment_id, id),
+    FOREIGN KEY (payment_id, operation_id) REFERENCES payment_operations (payment_id, id)
 ) WITH (fillfactor = 85);
-
-CREATE INDEX payment_steps_payment ON payment_steps (payment_id, operation_id, position);
 
 -- Events are the audit trail and the outbox. A reader that remembers the last
 -- seq it saw must never miss one, but transactions commit in another order

@@ -71,8 +71,10 @@ CREATE INDEX payment_payments_status ON payment_payments (status, created_at, id
 CREATE INDEX payment_payments_due ON payment_payments (due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX payment_payments_parked ON payment_payments (created_at, id) WHERE parked_why IS NOT NULL;
 
+-- The key of operations and steps begins with their payment: it is the one
+-- index by which they are read, too.
 CREATE TABLE payment_operations (
-    id                TEXT PRIMARY KEY NOT NULL CHECK (id <> ''),
+    id                TEXT NOT NULL CHECK (id <> ''),
     payment_id        TEXT NOT NULL REFERENCES payment_payments (id),
     position          INTEGER NOT NULL CHECK (position >= 0),
     revision          INTEGER NOT NULL,
@@ -112,17 +114,19 @@ CREATE TABLE payment_operations (
     splits            TEXT,
     sealed            BLOB,
     created_at        INTEGER,
-    updated_at        INTEGER
+    updated_at        INTEGER,
+    PRIMARY KEY (payment_id, id)
 ) STRICT;
 
-CREATE INDEX payment_operations_payment ON payment_operations (payment_id, position);
 CREATE INDEX payment_operations_provider ON payment_operations (provider, payment_id);
+-- Not IN (...): SQLite fills a table with such a list at every write, which
+-- cost as much as the rest of the write.
 CREATE INDEX payment_operations_open ON payment_operations (payment_id)
-    WHERE state IN ('planned', 'action_required', 'pending', 'unknown');
+    WHERE state = 'planned' OR state = 'action_required' OR state = 'pending' OR state = 'unknown';
 
 CREATE TABLE payment_steps (
-    id              TEXT PRIMARY KEY NOT NULL CHECK (id <> ''),
-    operation_id    TEXT NOT NULL REFERENCES payment_operations (id),
+    id              TEXT NOT NULL CHECK (id <> ''),
+    operation_id    TEXT NOT NULL,
     payment_id      TEXT NOT NULL,
     position        INTEGER NOT NULL CHECK (position >= 0),
     revision        INTEGER NOT NULL,
@@ -146,10 +150,10 @@ CREATE TABLE payment_steps (
     failure_message TEXT NOT NULL,
     request         BLOB,
     created_at      INTEGER,
-    updated_at      INTEGER
+    updated_at      INTEGER,
+    PRIMARY KEY (payment_id, id),
+    FOREIGN KEY (payment_id, operation_id) REFERENCES payment_operations (payment_id, id)
 ) STRICT;
-
-CREATE INDEX payment_steps_payment ON payment_steps (payment_id, operation_id, position);
 
 -- Events are the audit trail and the outbox. AUTOINCREMENT never gives a
 -- number twice, and only the holder of the write lock can take one, so the
@@ -205,9 +209,11 @@ BEGIN SELECT RAISE(ABORT, 'payment_events is append-only: record a new event tha
 CREATE TRIGGER payment_events_no_delete BEFORE DELETE ON payment_events
 BEGIN SELECT RAISE(ABORT, 'payment_events is append-only: events are never removed'); END;
 
--- INSERT OR REPLACE removes a row without asking the trigger above.
+-- INSERT OR REPLACE removes a row without asking the trigger above. A seq that
+-- the insert leaves to the database reads as -1 here.
 CREATE TRIGGER payment_events_no_replace BEFORE INSERT ON payment_events
-WHEN EXISTS (SELECT 1 FROM payment_events WHERE id = NEW.id OR seq = NEW.seq)
+WHEN EXISTS (SELECT 1 FROM payment_events WHERE id = NEW.id)
+    OR NEW.seq <> -1 AND EXISTS (SELECT 1 FROM payment_events WHERE seq = NEW.seq)
 BEGIN SELECT RAISE(ABORT, 'payment_events is append-only: this event is recorded already'); END;
 
 CREATE TABLE payment_claims (
