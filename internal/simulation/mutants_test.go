@@ -91,7 +91,7 @@ var mutants = []mutant{
 
 // mutantPayments is how many random orders a mutant has at most before it must
 // be found out.
-const mutantPayments = "4000"
+const mutantPayments = "6000"
 
 // TestMutantsAreFoundOut proves that the simulation has teeth: an engine with
 // one rule broken does not survive it.
@@ -127,7 +127,7 @@ func TestMutantsAreFoundOut(t *testing.T) {
 			build.Dir = root
 			out, err := build.CombinedOutput()
 			require.NoError(t, err, "%s", out)
-			run := exec.CommandContext(t.Context(), binary, "-test.run", "TestSimulate$", "-payments", mutantPayments) //nolint:gosec // the binary just made
+			run := exec.CommandContext(t.Context(), binary, "-test.run", "TestSimulate$", "-payments", mutantPayments, "-stop", join(m.found)) //nolint:gosec // the binary just made
 			run.Dir = dir
 			out, err = run.CombinedOutput()
 			require.Error(t, err, "the mutant survived %s payments", mutantPayments)
@@ -143,6 +143,14 @@ func TestMutantsAreFoundOut(t *testing.T) {
 			require.True(t, found, "the mutant must break one of the rules %v:\n%s", m.found, head(string(out), 60))
 		})
 	}
+}
+
+func join(rules []Rule) string {
+	var b strings.Builder
+	for _, r := range rules {
+		b.WriteString(string(r) + ",")
+	}
+	return strings.TrimSuffix(b.String(), ",")
 }
 
 // head is the beginning of a text.

@@ -153,25 +153,37 @@ func (o *order) act(kinds []fake.Personality) {
 	)()
 }
 
+// RunOptions of [Run].
+type RunOptions struct {
+	// KeepParked tells a story of each reason for which a person was asked.
+	KeepParked bool
+	// Stop ends the run at the first violation of one of these rules.
+	Stop []Rule
+}
+
 // Run plays n orders, the seeds of which count up from the given one, on all
-// processors. The report does not depend on their number. With keepParked it
-// tells a story of each reason for which a person was asked.
-func Run(seed uint64, n int, keepParked bool) *Report {
+// processors. Unless it stops early, the report does not depend on their number.
+func Run(seed uint64, n int, o RunOptions) *Report {
 	workers := runtime.GOMAXPROCS(0)
 	reports := make([]Report, workers)
 	tell := func(seed uint64) string { return play(seed, true).story.String() }
 	var next atomic.Int64
+	var stop atomic.Bool
 	var wg sync.WaitGroup
 	for i := range workers {
 		wg.Go(func() {
 			for {
 				k := next.Add(1) - 1
-				if k >= int64(n) {
+				if k >= int64(n) || stop.Load() {
 					return
 				}
 				s := seed + uint64(k) //nolint:gosec // k is not negative
-				reports[i].KeepParked = keepParked
-				reports[i].take(play(s, false), fmt.Sprintf("seed %d", s), s, nil)
+				w := play(s, false)
+				reports[i].KeepParked = o.KeepParked
+				reports[i].take(w, fmt.Sprintf("seed %d", s), s, nil)
+				if slices.ContainsFunc(w.broken, func(v Violation) bool { return slices.Contains(o.Stop, v.Rule) }) {
+					stop.Store(true)
+				}
 			}
 		})
 	}

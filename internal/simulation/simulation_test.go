@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"flag"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,12 +11,17 @@ import (
 var (
 	payments = flag.Int("payments", 2000, "how many orders TestSimulate plays")
 	seed     = flag.Uint64("seed", 1, "the seed of the first of them; each further one has the next")
+	stop     = flag.String("stop", "", "end TestSimulate at the first violation of one of these rules, separated by commas")
 )
 
 // TestSimulate plays random orders. With -payments 1 -seed S it tells the story
 // of the order with seed S, whatever became of it.
 func TestSimulate(t *testing.T) {
-	r := Run(*seed, *payments, *parked)
+	o := RunOptions{KeepParked: *parked}
+	for _, rule := range strings.Split(*stop, ",") {
+		o.Stop = append(o.Stop, Rule(rule))
+	}
+	r := Run(*seed, *payments, o)
 	if *payments == 1 {
 		t.Log("\n" + middleOut(play(*seed, true).story.String()))
 	}

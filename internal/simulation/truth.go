@@ -16,17 +16,17 @@ var quiet = context.Background()
 
 // attempt is what a bank knows of one attempt, from its movements.
 type attempt struct {
-	bank          *bank
-	ref, op       string
-	payment       string
-	by            fake.Actor // who made it move money first
-	authorized    int64
-	released      int64
-	captured      int64 // and not undone
-	refunded      int64 // and not returned
-	returned      int64 // refunds that came back, disputes that were won
-	disputed      int64 // and not won back
-	ended         bool // somebody else than we gave the hold back
+	bank       *bank
+	ref, op    string
+	payment    string
+	by         fake.Actor // who made it move money first
+	authorized int64
+	released   int64
+	captured   int64 // and not undone
+	refunded   int64 // and not returned
+	returned   int64 // refunds that came back, disputes that were won
+	disputed   int64 // and not won back
+	ended      bool  // somebody else than we gave the hold back
 }
 
 // held is what the payer's bank still reserves.
