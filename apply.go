@@ -89,6 +89,9 @@ func (u *unit) apply(e *Event, lease bool) error {
 // known after all.
 const outcomeUnknown = "the outcome of "
 
+// givenUp begins what giveBack says; it is lifted once nothing is left to give.
+const givenUp = "the payment was given up, and "
+
 func (u *unit) unpark(o *Operation) {
 	k := u.p.Parked
 	if k == nil || k.Operation != o.ID || o.State.Outstanding() || !strings.HasPrefix(k.Why, outcomeUnknown) || strings.Contains(k.Why, "; ") {
@@ -129,11 +132,18 @@ func (u *unit) resolve(e *Event) (*Operation, *Step) {
 	if o := u.p.Operation(e.OperationID); o != nil && match(o) {
 		return o, step(o)
 	}
-	for _, ref := range append([]string{e.Ref}, e.Refs...) {
+	refs := []string{e.Ref}
+	if e.Kind == OpAuthorize {
+		// Only an attempt goes by several ids. A refund's further ids are those
+		// of the charge, which all its refunds share.
+		refs = append(refs, e.Refs...)
+	}
+	for _, ref := range refs {
 		for _, o := range u.p.Operations {
-			if ref != "" && match(o) && o.known(ref) && !(e.Kind == OpCapture && rootOf(u.p, o) != nil && rootOf(u.p, o).Ref == ref) {
-				return o, step(o)
+			if root := rootOf(u.p, o); ref == "" || !match(o) || !o.known(ref) || (e.Kind == OpCapture && root != nil && root.Ref == ref) {
+				continue
 			}
+			return o, step(o)
 		}
 	}
 	if e.Cumulative {
@@ -144,7 +154,7 @@ func (u *unit) resolve(e *Event) (*Operation, *Step) {
 		// own is the one whose outcome is open.
 		if parent := u.parent(e); parent != nil {
 			for _, o := range u.p.Operations {
-				if match(o) && o.Target == parent.ID && o.State.Outstanding() && (e.Amount.Currency() == "" || e.Amount == o.Amount) {
+				if match(o) && !o.other(e.Ref, parent) && o.Target == parent.ID && o.State.Outstanding() && (e.Amount.Currency() == "" || e.Amount == o.Amount) {
 					return o, o.current()
 				}
 			}
@@ -170,6 +180,12 @@ func (o *Operation) current() *Step {
 		}
 	}
 	return nil
+}
+
+// other reports whether the provider has another object for the operation than
+// the one named.
+func (o *Operation) other(ref string, root *Operation) bool {
+	return ref != "" && o.Ref != "" && o.Ref != ref && root.Ref != ref
 }
 
 // later reports whether a further step follows s.
@@ -288,7 +304,11 @@ func (u *unit) learn(o *Operation, s *Step, e *Event) {
 		s.Ref = e.Ref
 		u.touchStep(s)
 	}
-	for _, ref := range append([]string{e.Ref}, e.Refs...) {
+	refs := []string{e.Ref}
+	if o.Kind == OpAuthorize {
+		refs = append(refs, e.Refs...)
+	}
+	for _, ref := range refs {
 		if ref == "" || o.known(ref) {
 			continue
 		}
@@ -483,6 +503,9 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 		err = u.setAction(o, nil)
 	case to.Dead():
 		o.Decline = e.Decline
+		if !e.At.IsZero() && o.Kind == OpAuthorize {
+			u.remember(o, dataEnded, e.At)
+		}
 		o.Payable = o.Kind == OpAuthorize && to == StateDeclined && e.Payable
 		err = u.setAction(o, nil)
 		u.ended(o)
@@ -529,16 +552,16 @@ func (u *unit) giveBack(o *Operation, lease bool) error {
 		return nil
 	case o.Kind == OpCapture && o.State == StateApproved:
 		if can := u.p.refundable(o); can.IsPositive() && !u.c.capabilitiesOf(o).Refund.IsZero() {
-			_, err := u.planRefund(o, can, OriginEngine, "canceled", nil, lease)
-			return err
+			return u.planRefund(o, can, OriginEngine, "canceled", nil, lease)
 		}
 	case o.Kind == OpCapture && o.State.Dead(), o.Kind == OpCapture && o.State == StateReversed:
 		if u.p.capturable(root).IsPositive() && !u.c.capabilitiesOf(root).Void.IsZero() {
-			_, err := u.planVoid(root, OriginEngine, lease)
-			return err
+			return u.planVoid(root, OriginEngine, lease)
 		}
 	case (o.Kind == OpRefund || o.Kind == OpVoid) && (o.State.Dead() || o.State == StateReversed) && o.Origin != OriginProvider:
-		u.parkFor(o.ID, fmt.Sprintf("the payment was given up, and the %s of %s failed", o.Kind, o.Amount), "give the money back by hand, or ask again")
+		if u.p.Totals = computeTotals(u.p); u.p.Refundable().IsPositive() || u.p.holds() {
+			u.parkFor(o.ID, fmt.Sprintf(givenUp+"the %s of %s failed", o.Kind, o.Amount), "give the money back by hand, or ask again")
+		}
 	}
 	return nil
 }
@@ -558,6 +581,11 @@ func (u *unit) disallowed(e *Event, o *Operation, to State) error {
 		return u.released(e, o, to)
 	case o.State == StateApproved && o.Kind == OpAuthorize && o.Sale && to == StateCanceled:
 		u.park(e, o, "the provider reports a collected payment as canceled", "check whether the money came back, then decide")
+	case o.Kind == OpRefund && o.State == StateApproved && (to == StateDeclined || to == StateCanceled):
+		// A refund that went out and is refused since came back from the bank.
+		u.applied(e, o, StateReversed)
+		u.reversed(e, o)
+		return u.giveBack(o, false)
 	case o.State == StateReversed:
 		u.ignore(e, "it was reversed; a reversal is final")
 	default:
@@ -598,12 +626,16 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 	if e.Amount.Currency() != "" {
 		amount = e.Amount
 	}
+	if root := u.p.Operation(o.Target); o.Kind == OpVoid && root != nil {
+		amount = smaller(amount, u.p.held(root)) // another void may have counted the same release
+	}
 	o.Approved, o.Payable = amount, false
 	if err := u.setAction(o, nil); err != nil {
 		return err
 	}
 	if o.Kind != OpAuthorize {
-		return u.approvedModification(e, o)
+		u.approvedModification(o)
+		return nil
 	}
 	if was.Dead() && was != StateFailed {
 		e.Reason = "a late success of an attempt that was " + string(was)
@@ -622,6 +654,10 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 		return u.overpaid(e, o, why, lease)
 	}
 	u.closeOthers(o, lease)
+	if ended, at := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); !o.Sale && at == nil && !e.At.IsZero() && e.At.Before(ended) {
+		// Reported late: the hold had ended by then.
+		return u.released(&Event{}, o, was)
+	}
 	if err := u.saveToken(e, o); err != nil {
 		return err
 	}
@@ -633,6 +669,20 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 		return nil
 	}
 	return u.autoCapture(o, lease)
+}
+
+// dataEnded is when the provider says that an attempt ended without money.
+const dataEnded = "ended"
+
+// remember keeps a time of the provider's with an operation.
+func (u *unit) remember(o *Operation, name string, at time.Time) {
+	data := make(map[string]string, len(o.Data)+1)
+	for k, v := range o.Data {
+		data[k] = v
+	}
+	data[name] = at.UTC().Format(time.RFC3339Nano)
+	o.Data = data
+	u.touch(o)
 }
 
 // notTheOrders reports whether a success of attempt o is money that is not the
@@ -687,14 +737,12 @@ func (u *unit) overpaid(e *Event, o *Operation, why string, lease bool) error {
 			u.parkFor(o.ID, "overpaid: "+why, "the provider cannot refund: give it back by hand")
 			return nil
 		}
-		_, err := u.planRefund(o, o.Approved, OriginEngine, "overpaid", nil, lease)
-		return err
+		return u.planRefund(o, o.Approved, OriginEngine, "overpaid", nil, lease)
 	}
 	if caps.Void.IsZero() {
 		return nil // the hold ends by itself
 	}
-	_, err := u.planVoid(o, OriginEngine, lease)
-	return err
+	return u.planVoid(o, OriginEngine, lease)
 }
 
 // closeOthers fences every other attempt that could still take money.
@@ -782,7 +830,7 @@ func (u *unit) planFence(o *Operation, spec StepSpec, lease bool) {
 	if s := o.current(); s != nil {
 		r.TargetKey = s.ID
 	}
-	if _, err := u.planStep(o, spec, order{Fence: r}, lease); err != nil {
+	if err := u.planStep(o, spec, order{Fence: r}, lease); err != nil {
 		// The subject was erased: nobody can ask any more, a person must.
 		u.parkFor(o.ID, "the attempt could not be closed: "+err.Error(), "cancel it in the provider's dashboard")
 	}
@@ -826,6 +874,13 @@ func (u *unit) applyFence(e *Event, o *Operation, s *Step) error {
 	default:
 		s.State, s.Closed, s.DueAt = StateDeclined, true, time.Time{}
 		e.Applied, e.Reason = true, "it could not be closed; its outcome is looked up"
+		if o.State.Outstanding() && !o.Payable && !o.current().State.Outstanding() && !o.moving() {
+			// Nothing that could charge was ever sent, and nothing was handed out.
+			o.State, e.Reason = StateCanceled, "no money can move without a further step, which is never sent"
+			u.ended(o)
+			u.touch(o)
+			return nil
+		}
 		if cur := o.current(); cur != nil && o.State.Outstanding() {
 			cur.DueAt = u.now
 			u.touchStep(cur)
@@ -916,7 +971,7 @@ func nextSpec(flow []StepSpec, name string) (StepSpec, bool) {
 
 // approvedModification takes in the success of a capture, void, refund,
 // transfer or answer to a dispute.
-func (u *unit) approvedModification(e *Event, o *Operation) error {
+func (u *unit) approvedModification(o *Operation) {
 	target := u.p.Operation(o.Target)
 	switch o.Kind {
 	case OpCapture:
@@ -932,7 +987,6 @@ func (u *unit) approvedModification(e *Event, o *Operation) error {
 	if o.Kind == OpVoid && target != nil && u.p.Review != nil && u.p.Review.Operation == target.ID {
 		u.p.Review = nil
 	}
-	return nil
 }
 
 // undoExpiry takes back a void that the clock recorded for a hold of which more
@@ -969,6 +1023,9 @@ func (u *unit) reversed(e *Event, o *Operation) {
 		e.Reason = fmt.Sprintf("the %s of %s was undone by the provider or a bank", o.Kind, o.Approved)
 	}
 	u.note(EventIncident, SourceEngine, o.ID, e.Reason)
+	if o.Kind == OpRefund && o.Overpaid {
+		u.parkFor(o.Target, "the refund of overpaid money came back from the bank", "give it back by another way")
+	}
 	if o.Kind == OpCapture && !o.Overpaid {
 		u.parkFor(o.ID, fmt.Sprintf("the capture of %s failed after it was reported", o.Approved), "capture again, or void the authorization, or ask the payer")
 	}
@@ -1055,6 +1112,7 @@ func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State
 		return err
 	}
 	o.Target, o.Provider, o.Method, o.State, o.Overpaid = target.ID, root.Provider, root.Method, state, root.Overpaid
+	o.Final = e.Kind == OpCapture && !u.c.capabilitiesOf(root).MultiCapture // the rest is released
 	o.Why = "not asked for by us: made at the provider"
 	if state == StateApproved || state == StateReversed {
 		o.Approved = amount
@@ -1063,7 +1121,7 @@ func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State
 	e.Applied, e.OperationID, e.Reason = true, o.ID, o.Why
 	switch state {
 	case StateApproved:
-		return u.approvedModification(e, o)
+		u.approvedModification(o)
 	case StateReversed:
 		u.reversed(e, o)
 	}
@@ -1145,11 +1203,20 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 		root.Sale = false
 		was := root.State
 		u.applied(e, root, StateApproved)
+		if s := root.current(); s != nil && s.State.Outstanding() {
+			s.State, s.Closed, s.Doubt, s.DueAt = StateApproved, true, false, time.Time{}
+			u.touchStep(s)
+		}
+		u.note(EventFact, e.Source, root.ID, "a capture proves the authorization")
 		if err := u.approved(&Event{Amount: root.Amount}, root, was, false); err != nil {
 			return err
 		}
 		return u.applyCumulative(e, root, lease)
 	}
 	e.Cumulative = false
+	if left := u.p.held(root); e.Kind == OpCapture && less(left, rest) {
+		u.park(e, root, fmt.Sprintf("the provider reports a capture of %s of the %s that is held", rest, left), "compare with the provider's dashboard, then decide")
+		return nil
+	}
 	return u.adopt(e, root, rest, StateApproved)
 }

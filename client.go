@@ -163,6 +163,15 @@ func named(err error, what, id string) error {
 	return err
 }
 
+// shown is reveal for a call that has asked a provider: that its values cannot
+// be opened now does not hide the payment.
+func (c *Client) shown(ctx context.Context, p *Payment) (*Payment, error) {
+	if open, err := c.reveal(context.WithoutCancel(ctx), p); err == nil {
+		return open, nil
+	}
+	return p, nil
+}
+
 // reveal opens what a caller may see: the payer's next act, description and
 // metadata. Values of an erased subject stay empty.
 func (c *Client) reveal(ctx context.Context, p *Payment) (*Payment, error) {

@@ -70,7 +70,7 @@ func (c *Client) Decide(ctx context.Context, d Decision) (*Payment, error) {
 	if out, err = c.drive(ctx, out, mine, false); err != nil {
 		return nil, err
 	}
-	return c.reveal(ctx, out)
+	return c.shown(ctx, out)
 }
 
 func (u *unit) decide(d Decision) error {

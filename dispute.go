@@ -157,7 +157,6 @@ func (c *Client) answerDispute(ctx context.Context, id, verb, key string, kp key
 			return err
 		}
 		o.Target, o.Dispute, o.Provider, o.Method = of.ID, d.ID, of.Provider, of.Method
-		_, err = u.planStep(o, spec, make(d), true)
-		return err
+		return u.planStep(o, spec, make(d), true)
 	})
 }

@@ -195,7 +195,7 @@ func (c *Client) Resume(ctx context.Context, id string, values url.Values) (*Pay
 	if p, err = c.drive(ctx, p, mine, true); err != nil {
 		return nil, err
 	}
-	return c.reveal(ctx, p)
+	return c.shown(ctx, p)
 }
 
 // resumeAt sends what the browser brought back as the next step of the flow.
@@ -220,7 +220,7 @@ func (c *Client) resumeAt(ctx context.Context, p *Payment, o *Operation, values 
 		}
 		inst := w.Method.instrument()
 		inst.Method = o.Method
-		if _, err = u.planStep(o, spec, order{Resume: &ResumeRequest{Values: values, Amount: o.Amount, Method: inst}}, true); err != nil {
+		if err = u.planStep(o, spec, order{Resume: &ResumeRequest{Values: values, Amount: o.Amount, Method: inst}}, true); err != nil {
 			return err
 		}
 		cur.Closed = true
@@ -236,7 +236,7 @@ func (c *Client) resumeAt(ctx context.Context, p *Payment, o *Operation, values 
 	if p, err = c.drive(ctx, out, mine, true); err != nil {
 		return nil, err
 	}
-	return c.reveal(ctx, p)
+	return c.shown(ctx, p)
 }
 
 // ask looks an operation up and records what is found.
@@ -281,7 +281,7 @@ func (c *Client) Sync(ctx context.Context, id string) (*Payment, error) {
 			return nil, err
 		}
 	}
-	return c.reveal(ctx, p)
+	return c.shown(ctx, p)
 }
 
 // syncable lists the operations worth asking about: what is open, and every
@@ -297,7 +297,7 @@ func syncable(c *Client, p *Payment) []string {
 			continue
 		}
 		leased := s.State == StatePlanned && s.Lease.After(c.now())
-		if (o.State.Outstanding() && !leased && s.Sends > 0) || (o.Kind == OpAuthorize && o.State == StateApproved) || o.Payable {
+		if (o.State.Outstanding() && !leased && s.Sends > 0) || ((o.Kind == OpAuthorize || o.Kind == OpRefund) && o.State == StateApproved) || o.Payable {
 			out = append(out, o.ID)
 		}
 	}

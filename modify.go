@@ -93,8 +93,7 @@ func (c *Client) Capture(ctx context.Context, id string, r CaptureParams) (*Paym
 		if sp.splits(r.Splits, amount); sp.err() != nil {
 			return sp.err()
 		}
-		_, err = u.planCapture(o, amount, final, OriginShop, r.Splits, true)
-		return err
+		return u.planCapture(o, amount, final, OriginShop, r.Splits, true)
 	})
 }
 
@@ -127,8 +126,7 @@ func (u *unit) void(o *Operation) error {
 	if u.p.Review != nil && u.p.Review.Operation == o.ID {
 		u.p.Review = nil
 	}
-	_, err := u.planVoid(o, OriginShop, true)
-	return err
+	return u.planVoid(o, OriginShop, true)
 }
 
 // Refund gives captured money back, in full or in part. Where several captures
@@ -195,7 +193,7 @@ func (u *unit) refund(amount money.Amount, capture, reason string, splits []Spli
 		if len(parts) > 1 && len(splits) > 0 {
 			return u.refuse("refund", "it spans several captures: give Splits per capture, with Capture set")
 		}
-		if _, err := u.planRefund(x.target, x.amount, OriginShop, reason, splits, true); err != nil {
+		if err := u.planRefund(x.target, x.amount, OriginShop, reason, splits, true); err != nil {
 			return err
 		}
 	}
@@ -278,8 +276,7 @@ func (c *Client) Transfer(ctx context.Context, id string, r TransferParams) (*Pa
 				ref = x.Ref
 			}
 		}
-		_, err = u.planStep(o, spec, order{Transfer: &TransferRequest{Amount: amount, Destination: r.Destination, SourceRef: ref, Description: r.Description}}, true)
-		return err
+		return u.planStep(o, spec, order{Transfer: &TransferRequest{Amount: amount, Destination: r.Destination, SourceRef: ref, Description: r.Description}}, true)
 	})
 }
 
@@ -358,7 +355,7 @@ func (c *Client) modify(ctx context.Context, bad problems, id, verb, key string,
 	if err != nil {
 		return nil, err
 	}
-	return c.reveal(ctx, p)
+	return c.shown(ctx, p)
 }
 
 // askBefore asks the hooks of a stage before a modification is planned.

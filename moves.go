@@ -21,8 +21,7 @@ func (u *unit) planAuthorize(o *Operation, spec StepSpec, w wish, lease bool) er
 		r.Until = u.now.Add(caps.PayableFor)
 		o.PayableUntil = r.Until
 	}
-	_, err := u.planStep(o, spec, order{Authorize: r}, lease)
-	return err
+	return u.planStep(o, spec, order{Authorize: r}, lease)
 }
 
 // authorize makes the request of an attempt, less what the step adds.
@@ -42,37 +41,40 @@ func (w *wish) authorize(p *Payment, sale bool, caps MethodCapabilities) *Author
 const fieldProviderCustomer = "provider_customer"
 
 // startAttempt opens an attempt at a provider and plans its first step.
-func (u *unit) startAttempt(provider string, method Method, sale bool, w wish, why string, lease bool) (*Operation, error) {
+func (u *unit) startAttempt(provider string, method Method, sale bool, w wish, why string, lease bool) error {
 	if stop := u.mayNotCharge(nil); stop != "" {
-		return nil, &StateError{Verb: "authorize", PaymentID: u.p.ID, Status: u.p.Status, Reason: stop}
+		return &StateError{Verb: "authorize", PaymentID: u.p.ID, Status: u.p.Status, Reason: stop}
 	}
 	caps, ok := u.c.capsFor(provider, method)
 	if !ok || len(caps.Flow) == 0 {
-		return nil, &RouteError{Reasons: map[string]string{provider: "does not take " + string(method)}}
+		return &RouteError{Reasons: map[string]string{provider: "does not take " + string(method)}}
 	}
 	if err := u.takeReference(); err != nil {
-		return nil, err
+		return err
 	}
 	o, err := u.newOperation(OpAuthorize, OriginShop, u.p.Amount)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if !u.fresh {
 		u.note(EventRouted, SourceEngine, o.ID, why)
 	}
 	o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why
-	return o, u.planAuthorize(o, caps.Flow[0], w, lease)
+	return u.planAuthorize(o, caps.Flow[0], w, lease)
 }
 
 // takeReference makes the payment the live one of its reference again, where it
 // had given it free. No attempt opens without it.
 func (u *unit) takeReference() error {
-	if u.p.Additional || u.p.HoldsReference {
+	if u.p.HoldsReference {
 		return nil
 	}
 	err := u.tx.Claim(u.ctx, Claim{Kind: ClaimReference, Key: u.p.Reference, Owner: u.p.ID, Payment: u.p.ID})
 	var taken *TakenError
 	if errors.As(err, &taken) && taken.Claim.Owner != u.p.ID {
+		if u.p.Additional {
+			return nil // it may be live beside the other
+		}
 		return &ReferenceError{Reference: u.p.Reference, PaymentID: taken.Claim.Owner}
 	}
 	if err != nil && taken == nil {
@@ -95,47 +97,43 @@ func (u *unit) autoCapture(o *Operation, lease bool) error {
 	if err != nil {
 		w = wish{} // erased: the money is still the order's
 	}
-	_, err = u.planCapture(o, rest, true, OriginEngine, w.Splits, lease)
-	return err
+	return u.planCapture(o, rest, true, OriginEngine, w.Splits, lease)
 }
 
-func (u *unit) planCapture(root *Operation, amount money.Amount, final bool, origin Origin, splits []Split, lease bool) (*Operation, error) {
+func (u *unit) planCapture(root *Operation, amount money.Amount, final bool, origin Origin, splits []Split, lease bool) error {
 	o, err := u.newOperation(OpCapture, origin, amount)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o.Target, o.Provider, o.Method, o.Final, o.Splits, o.Overpaid = root.ID, root.Provider, root.Method, final, splits, root.Overpaid
-	_, err = u.planStep(o, u.c.capabilitiesOf(root).Capture, order{Capture: &CaptureRequest{Amount: amount, Final: final, Splits: splits}}, lease)
-	return o, err
+	return u.planStep(o, u.c.capabilitiesOf(root).Capture, order{Capture: &CaptureRequest{Amount: amount, Final: final, Splits: splits}}, lease)
 }
 
-func (u *unit) planVoid(root *Operation, origin Origin, lease bool) (*Operation, error) {
+func (u *unit) planVoid(root *Operation, origin Origin, lease bool) error {
 	rest := u.p.capturable(root)
 	o, err := u.newOperation(OpVoid, origin, rest)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o.Target, o.Provider, o.Method, o.Overpaid = root.ID, root.Provider, root.Method, root.Overpaid
-	_, err = u.planStep(o, u.c.capabilitiesOf(root).Void, order{Void: &VoidRequest{Amount: rest}}, lease)
-	return o, err
+	return u.planStep(o, u.c.capabilitiesOf(root).Void, order{Void: &VoidRequest{Amount: rest}}, lease)
 }
 
-func (u *unit) planRefund(target *Operation, amount money.Amount, origin Origin, reason string, splits []Split, lease bool) (*Operation, error) {
+func (u *unit) planRefund(target *Operation, amount money.Amount, origin Origin, reason string, splits []Split, lease bool) error {
 	if less(u.p.refundable(target), amount) {
-		return nil, &ExceedsError{Verb: "refund", Asked: amount, Available: u.p.refundable(target)}
+		return &ExceedsError{Verb: "refund", Asked: amount, Available: u.p.refundable(target)}
 	}
 	o, err := u.newOperation(OpRefund, origin, amount)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	o.Target, o.Provider, o.Method, o.Overpaid, o.Splits = target.ID, target.Provider, target.Method, target.Overpaid, splits
 	ref := target.Ref
 	if root := rootOf(u.p, target); ref == "" && root != nil {
 		ref = root.Ref
 	}
-	_, err = u.planStep(o, u.c.capabilitiesOf(target).Refund,
+	return u.planStep(o, u.c.capabilitiesOf(target).Refund,
 		order{Refund: &RefundRequest{Amount: amount, CaptureRef: ref, Captured: target.Approved, Reason: reason, Splits: splits}}, lease)
-	return o, err
 }
 
 // saveToken keeps the method that a payment asked to save.

@@ -166,8 +166,16 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 			return err
 		}
 		u.claims = nil
+		if q.Additional {
+			// It is the live one of its reference if no other is.
+			if err := u.takeReference(); err != nil {
+				return err
+			}
+		}
 		var err error
-		if u.key, err = c.keys.create(ctx, tx, q.Subject, fresh); err != nil {
+		if u.key, err = c.keys.create(ctx, tx, q.Subject, fresh); errors.Is(err, ErrErased) {
+			return fmt.Errorf("payment: Customer %s was erased: give the customer a new id, or none (%w)", quote(r.Customer), err)
+		} else if err != nil {
 			return err
 		}
 		if q.Sealed, err = c.keys.sealJSON(u.key, w, wishPlace(q.ID)); err != nil {
@@ -176,7 +184,7 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 		u.note(EventCreated, SourceEngine, "", "")
 		if sendNow {
 			caps, _ := c.capsFor(q.Route[0], method)
-			if _, err := u.startAttempt(q.Route[0], method, c.sells(q, caps), w, why, true); err != nil {
+			if err := u.startAttempt(q.Route[0], method, c.sells(q, caps), w, why, true); err != nil {
 				return err
 			}
 		}
@@ -363,7 +371,7 @@ func (c *Client) Proceed(ctx context.Context, id string, ch Choice) (*Payment, e
 	p.id("Key", ch.Key, true)
 	p.id("id", id, true)
 	p.instrument("Method", ch.Method, false)
-	p.url("ReturnURL", ch.ReturnURL)
+	p.returnURL(ch.ReturnURL)
 	p.threeDS(ch.ThreeDS)
 	if err := p.err(); err != nil {
 		return nil, err
@@ -474,8 +482,7 @@ func (c *Client) open(ctx context.Context, p *Payment, w wish, route Route, clai
 			return err
 		}
 		caps, _ := c.capsFor(route.Providers[0], w.Method.Method)
-		_, err = u.startAttempt(route.Providers[0], w.Method.Method, c.sells(u.p, caps), w, route.Reason, true)
-		return err
+		return u.startAttempt(route.Providers[0], w.Method.Method, c.sells(u.p, caps), w, route.Reason, true)
 	})
 	var taken *TakenError
 	if errors.As(err, &taken) {

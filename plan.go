@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tender-go/payment/money"
@@ -236,9 +237,9 @@ func (u *unit) newOperation(kind OperationKind, origin Origin, amount money.Amou
 
 // planStep adds a step to an operation. With lease it is born leased to the
 // caller, who sends it after the commit; else the worker does.
-func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) (*Step, error) {
+func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) error {
 	if len(o.Steps) >= maxSteps-1 {
-		return nil, &StateError{Verb: string(o.Kind), PaymentID: u.p.ID, Status: u.p.Status, Reason: "it has too many steps"}
+		return &StateError{Verb: string(o.Kind), PaymentID: u.p.ID, Status: u.p.Status, Reason: "it has too many steps"}
 	}
 	s := &Step{
 		ID: numbered(o.ID, "s", len(o.Steps)+1), OperationID: o.ID, Name: spec.Name, State: StatePlanned,
@@ -257,16 +258,16 @@ func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) (*St
 	}
 	plain, err := ord.encode()
 	if err != nil {
-		return nil, fmt.Errorf("payment: encode step %s: %w", s.Name, err)
+		return fmt.Errorf("payment: encode step %s: %w", s.Name, err)
 	}
 	key := u.c.ordersKey
 	if ord.personal() {
 		if key, err = u.aead(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if s.Request, err = sealWith(key, u.c.random, plain, orderPlace(s.ID)); err != nil {
-		return nil, err
+		return err
 	}
 	u.touchStep(s)
 	u.touch(o)
@@ -278,7 +279,7 @@ func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) (*St
 		o.Charging = true
 	}
 	u.planned, u.orders = append(u.planned, s), append(u.orders, ord)
-	return s, nil
+	return nil
 }
 
 // leaseStep gives the step to the caller for longer than all its sends take.
@@ -331,6 +332,10 @@ func (u *unit) commit() error {
 	}
 	p.UpdatedAt = u.now
 	p.refresh()
+	if k := p.Parked; k != nil && strings.HasPrefix(k.Why, givenUp) && !strings.Contains(k.Why, "; ") && !p.Refundable().IsPositive() && !p.holds() {
+		p.Parked = nil
+		u.note(EventFact, SourceEngine, k.Operation, "nothing is left to give back: nobody is needed")
+	}
 	if !u.fresh && u.was != p.Status && len(u.events) == 0 {
 		u.note(EventFact, SourceEngine, "", "the payment was "+string(u.was)) // the outbox misses no change
 	}
@@ -459,7 +464,7 @@ func freeStatus(s Status) bool {
 // money any more, and takes it again if it holds some after all.
 func (u *unit) settleReference() error {
 	p := u.p
-	if u.fresh || p.Additional {
+	if u.fresh {
 		return nil
 	}
 	if !p.HoldsReference {
@@ -498,7 +503,7 @@ func (u *unit) retakeReference() error {
 		return err
 	case held.Owner == p.ID:
 		p.HoldsReference = true
-	case p.Paid():
+	case p.Paid() && !p.Additional:
 		u.parkFor("", "it holds money again, and payment "+held.Owner+" has its reference", "refund one of the two")
 	}
 	return nil

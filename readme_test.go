@@ -204,7 +204,7 @@ var (
 	heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?) *$`)
 	anchor  = regexp.MustCompile(`<a id="([^"]+)">`)
 	fences  = regexp.MustCompile("(?s)```.*?```")
-	noSlug  = regexp.MustCompile("[^\\p{L}\\p{N} _-]")
+	noSlug  = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
 )
 
 // anchors lists what can be linked to in a page.

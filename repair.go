@@ -191,7 +191,7 @@ func (c *Client) taskOf(p *Payment, o *Operation, now time.Time) task {
 		if s.DueAt.IsZero() || now.Before(s.DueAt) {
 			continue
 		}
-		if t := c.stepTask(p, o, s, now); t != nil {
+		if t := c.stepTask(o, s, now); t != nil {
 			return t
 		}
 	}
@@ -200,7 +200,7 @@ func (c *Client) taskOf(p *Payment, o *Operation, now time.Time) task {
 
 // stepTask is what is due for one step: the policy of recovery. See
 // docs/design.md, "An unknown outcome".
-func (c *Client) stepTask(p *Payment, o *Operation, s *Step, now time.Time) task {
+func (c *Client) stepTask(o *Operation, s *Step, now time.Time) task {
 	if c.byName[o.Provider] == nil {
 		return c.later(s.ID, time.Hour)
 	}
@@ -209,14 +209,14 @@ func (c *Client) stepTask(p *Payment, o *Operation, s *Step, now time.Time) task
 		if s.Sends > 0 && s.Failure.Kind == "" {
 			return c.crashed(s.ID) // it was being sent when its process died
 		}
-		return c.sendNow(o.ID, s.ID)
+		return c.sendNow(s.ID)
 	case StateUnknown:
 		if s.Fence {
 			return c.fenceAgain(o.ID, s.ID)
 		}
-		return c.resolve(p, o, s, now)
+		return c.resolve(o, s, now)
 	case StatePending, StateActionRequired:
-		return c.poll(p, o, s, now)
+		return c.poll(o, s, now)
 	}
 	return c.later(s.ID, 0)
 }
@@ -261,7 +261,7 @@ func (c *Client) crashed(stepID string) task {
 }
 
 // sendNow leases a step and sends it.
-func (c *Client) sendNow(operation, stepID string) task {
+func (c *Client) sendNow(stepID string) task {
 	return func(ctx context.Context, p *Payment) error {
 		var leased bool
 		out, _, err := c.change(ctx, p.ID, func(u *unit) error {
@@ -319,7 +319,7 @@ func (c *Client) fenceAgain(operation, stepID string) task {
 			}
 		}
 		if _, s := p.Step(stepID); s.Sends < fenceSends {
-			return c.sendNow(operation, stepID)(ctx, p)
+			return c.sendNow(stepID)(ctx, p)
 		}
 		return c.mend(ctx, p.ID, func(u *unit) error {
 			o, s := u.p.Step(stepID)
@@ -347,14 +347,14 @@ func (c *Client) fenceAgain(operation, stepID string) task {
 
 // resolve learns the outcome of an unknown step: it asks, and where asking
 // proves nothing, replays, closes and fences, each only where it is safe.
-func (c *Client) resolve(p *Payment, o *Operation, s *Step, now time.Time) task {
+func (c *Client) resolve(o *Operation, s *Step, now time.Time) task {
 	_, canAsk := c.byName[o.Provider].(Lookuper)
 	canAsk = canAsk && s.Recovery.Lookup
 	caps := c.capabilitiesOf(o)
 	old := now.Sub(s.FirstSent) > c.cfg.ParkAfter
 	return func(ctx context.Context, p *Payment) error {
 		if canAsk {
-			done, err := c.askUnknown(ctx, p, o.ID, s.ID)
+			done, err := c.askUnknown(ctx, p, s.ID)
 			if done || err != nil {
 				return err
 			}
@@ -364,10 +364,10 @@ func (c *Client) resolve(p *Payment, o *Operation, s *Step, now time.Time) task 
 			_, _, err := c.closeHarmless(ctx, p, s.ID)
 			return err
 		case o.Kind != OpAuthorize && c.mayReplay(s):
-			return c.sendNow(o.ID, s.ID)(ctx, p)
+			return c.sendNow(s.ID)(ctx, p)
 		case o.Kind == OpAuthorize && !canAsk && c.mayReplay(s) && !caps.Void.IsZero() && o.fence() == nil:
 			// An approval that comes of it is voided if nobody wants it any more.
-			return c.sendNow(o.ID, s.ID)(ctx, p)
+			return c.sendNow(s.ID)(ctx, p)
 		case !s.Closed:
 			return c.closeStep(ctx, p, s.ID)
 		case o.Kind == OpAuthorize && !caps.FenceStep.IsZero() && o.fencible() && fenceMayHelp(o):
@@ -397,7 +397,7 @@ func fenceMayHelp(o *Operation) bool {
 
 // askUnknown looks an unknown step up. "Not there" is proof only once the step
 // is closed for sends, its last lease is over, and the grace has passed.
-func (c *Client) askUnknown(ctx context.Context, p *Payment, operation, stepID string) (bool, error) {
+func (c *Client) askUnknown(ctx context.Context, p *Payment, stepID string) (bool, error) {
 	o, s := p.Step(stepID)
 	proofAt := s.Lease.Add(c.skew + s.Recovery.LookupGrace)
 	proves := s.Closed && !c.now().Before(proofAt)
@@ -454,7 +454,7 @@ func (c *Client) giveUp(ctx context.Context, p *Payment, stepID string) error {
 }
 
 // poll looks a pending step up, and ends an attempt that nobody paid in time.
-func (c *Client) poll(p *Payment, o *Operation, s *Step, now time.Time) task {
+func (c *Client) poll(o *Operation, s *Step, now time.Time) task {
 	_, canAsk := c.byName[o.Provider].(Lookuper)
 	canAsk = canAsk && s.Recovery.Lookup
 	caps := c.capabilitiesOf(o)
@@ -481,7 +481,7 @@ func (c *Client) poll(p *Payment, o *Operation, s *Step, now time.Time) task {
 		}
 		if s.State == StatePending {
 			if !canAsk && s.Recovery.ReplayPending && c.mayReplay(s) {
-				return c.sendNow(o.ID, s.ID)(ctx, p)
+				return c.sendNow(s.ID)(ctx, p)
 			}
 			if now.Sub(s.FirstSent) > c.cfg.ParkAfter {
 				return c.giveUp(ctx, p, s.ID)
@@ -590,11 +590,15 @@ func (c *Client) endReview(ctx context.Context, p *Payment) error {
 	return c.driveAll(out, mine, err)
 }
 
+// unknownAtMost bounds how long an unknown outcome waits for the next look: the
+// provider may be back.
+const unknownAtMost = 15 * time.Minute
+
 // schedule says when the worker looks at a step next.
 func (u *unit) schedule(o *Operation, s *Step) {
 	switch s.State {
 	case StateUnknown:
-		s.DueAt = u.now.Add(u.c.backoff(s.Checks + 1))
+		s.DueAt = u.now.Add(min(u.c.backoff(s.Checks+max(1, s.Sends)), unknownAtMost))
 		if s.Lease.After(u.now) && s.Sends > 0 && s.LastSent.Equal(u.now) {
 			s.DueAt = s.Lease
 		}

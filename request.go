@@ -133,7 +133,8 @@ func (p *problems) amount(field string, a money.Amount) {
 }
 
 // secure reports whether a URL may carry a payer: https, or http on loopback.
-func (p *problems) url(field, v string) {
+func (p *problems) returnURL(v string) {
+	const field = "ReturnURL"
 	if v == "" {
 		return
 	}
@@ -359,7 +360,7 @@ func (r *Request) check(needMethod bool) error {
 		p.add("Descriptor", "has a character that statements do not show", "use Latin letters, digits and spaces, without < > \\ ' \" *")
 	}
 	p.metadata(r.Metadata)
-	p.url("ReturnURL", r.ReturnURL)
+	p.returnURL(r.ReturnURL)
 	p.threeDS(r.ThreeDS)
 	if r.Save && r.Customer == "" {
 		p.add("Save", "is set for a guest", "give Customer, or do not save")

@@ -38,7 +38,7 @@ func TestReturnURL(t *testing.T) {
 	t.Parallel()
 	ok := func(v string) bool {
 		var p problems
-		p.url("ReturnURL", v)
+		p.returnURL(v)
 		return p.err() == nil
 	}
 	for _, v := range []string{"", "https://shop.example/return?a=b", "http://127.0.0.1:8080/x", "http://localhost/x", "http://[::1]:80/x", "myshop://return"} {

@@ -81,7 +81,7 @@ func (c *Client) Save(ctx context.Context, r SaveParams) (*SavedMethod, error) {
 	bad.id("Customer", r.Customer, true)
 	bad.instrument("Method", r.Method, true)
 	bad.payer(r.Payer)
-	bad.url("ReturnURL", r.ReturnURL)
+	bad.returnURL(r.ReturnURL)
 	bad.threeDS(r.ThreeDS)
 	if r.Method.Saved != "" {
 		bad.add("Method.Saved", "is set", "it is saved already; give a token")

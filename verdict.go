@@ -112,7 +112,7 @@ func (c *Client) askBeforeRoute(ctx context.Context, p *Payment, w wish) (*Payme
 		if u.p.Sealed, err = c.keys.sealJSON(key, w, wishPlace(u.p.ID)); err != nil {
 			return err // what the payer chose is what the reviewer lets pass
 		}
-		u.p.Review = &Review{Stage: StageBeforeRoute, By: by, Reason: v.Reason, Until: c.reviewUntil(u.p, nil, v)}
+		u.p.Review = &Review{Stage: StageBeforeRoute, By: by, Reason: v.Reason, Until: c.reviewUntil(nil, v)}
 		u.note(EventReview, SourceDecision, "", v.Reason).Who = by
 		return nil
 	})
@@ -140,7 +140,7 @@ func (c *Client) anyThreeDS(p *Payment, w wish) bool {
 
 // reviewUntil bounds a review; that of an authorization ends before the
 // authorization does.
-func (c *Client) reviewUntil(p *Payment, o *Operation, v Verdict) time.Time {
+func (c *Client) reviewUntil(o *Operation, v Verdict) time.Time {
 	until := c.now().Add(c.cfg.ReviewFor)
 	if !v.Until.IsZero() {
 		until = v.Until
@@ -186,7 +186,7 @@ func (u *unit) verdict(o *Operation, v Verdict, who, cites string, lease bool) e
 	}
 	switch v.Outcome {
 	case Hold:
-		u.p.Review = &Review{Stage: StageAfterAuthorize, By: who, Reason: v.Reason, Operation: o.ID, Until: u.c.reviewUntil(u.p, o, v)}
+		u.p.Review = &Review{Stage: StageAfterAuthorize, By: who, Reason: v.Reason, Operation: o.ID, Until: u.c.reviewUntil(o, v)}
 		u.note(EventReview, SourceDecision, o.ID, v.Reason).Who = who
 		return nil
 	case Block:
@@ -198,8 +198,7 @@ func (u *unit) verdict(o *Operation, v Verdict, who, cites string, lease bool) e
 		e := u.note(EventBlocked, SourceDecision, o.ID, v.Reason)
 		e.Who, e.Cites = who, cites
 		if u.p.capturable(o).IsPositive() {
-			_, err := u.planVoid(o, OriginEngine, lease)
-			return err
+			return u.planVoid(o, OriginEngine, lease)
 		}
 		return nil
 	}

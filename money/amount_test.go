@@ -12,7 +12,8 @@ import (
 
 func TestAmountIsComparable(t *testing.T) {
 	t.Parallel()
-	require.True(t, Of(1999, USD) == Of(1999, USD))
+	a, b := Of(1999, USD), Of(1999, USD)
+	require.True(t, a == b)
 	require.False(t, Of(1999, USD) == Of(1999, EUR))
 	require.False(t, Zero(USD) == Amount{}, "no money in USD is not no amount")
 	totals := map[Amount]int{Of(1, USD): 1}
@@ -58,7 +59,7 @@ func TestString(t *testing.T) {
 	} {
 		require.Equal(t, want, a.String())
 		require.Equal(t, want, fmt.Sprint(a))
-		require.Equal(t, want, fmt.Sprintf("%s", a))
+		require.Equal(t, want, fmt.Sprintf("%v", a))
 		require.Equal(t, want, fmt.Sprintf("%v", &a))
 	}
 }

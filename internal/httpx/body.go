@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -62,7 +63,7 @@ func (b *body) Read(p []byte) (int, error) {
 	if err != nil {
 		err = explain(b.ctx, err)
 		b.err = err
-		if err == io.EOF { // io.Reader's own word: never wrapped
+		if errors.Is(err, io.EOF) {
 			b.ended(total, nil)
 		} else {
 			b.ended(total, err)

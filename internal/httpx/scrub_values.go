@@ -191,7 +191,7 @@ func maskEmails(b []byte) []byte {
 	}
 	domain := func(c byte) bool { return isAlnum(c) || c >= utf8.RuneSelf || c == '.' || c == '-' }
 	for i := 0; i < len(b); i++ {
-		width := 0
+		var width int
 		switch {
 		case b[i] == '@':
 			width = 1

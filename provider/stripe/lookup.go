@@ -356,7 +356,7 @@ func refundEvent(re *refund, parent string) (payment.Event, bool) {
 		return payment.Event{}, false
 	}
 	return payment.Event{
-		Kind: payment.OpRefund, Status: status, Decline: decline, Ref: re.ID, Refs: refs(re.Charge.ID), Parent: parent, Amount: a,
+		Kind: payment.OpRefund, Status: status, Decline: decline, Ref: re.ID, Parent: parent, Amount: a,
 		OperationID: ident(re.Metadata[metaOperation]), StepKey: ident(re.Metadata[metaStep]), At: unix(re.Created),
 	}, true
 }

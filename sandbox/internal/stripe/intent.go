@@ -70,7 +70,6 @@ type nextAction struct {
 	typ       string
 	url       string
 	returnURL string
-	forCard   bool
 }
 
 func (pi *paymentIntent) objectID() string     { return pi.id }

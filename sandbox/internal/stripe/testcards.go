@@ -17,18 +17,16 @@ type testCard struct {
 	attach   string // error when the card is attached or set up
 	auth     authRule
 	authFail string // what happens at the authentication itself: "" or "processing_error"
-	offline  bool   // no 3D Secure at all
 
-	dispute     disputeRule
-	disputes    int
-	refund      refundRule
-	risk        string // outcome.risk_level; empty: normal
-	available   bool   // funds are available at once
-	cvcCheck    string
-	zipCheck    string
-	line1Check  string
-	earlyFraud  bool
-	displayName string
+	dispute    disputeRule
+	disputes   int
+	refund     refundRule
+	risk       string // outcome.risk_level; empty: normal
+	available  bool   // funds are available at once
+	cvcCheck   string
+	zipCheck   string
+	line1Check string
+	earlyFraud bool
 }
 
 type authRule int

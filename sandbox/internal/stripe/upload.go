@@ -2,6 +2,7 @@ package stripe
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -25,7 +26,7 @@ func parseMultipart(contentType string, body []byte) (*upload, *form, *apiError)
 	var up *upload
 	for range maxParts {
 		part, err := r.NextPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return up, f, nil
 		}
 		if err != nil {
