@@ -54,40 +54,56 @@ type writer struct {
 type turn struct {
 	ctx context.Context
 	fn  func(ctx context.Context, t *tx) error
-	// begin hands the transaction to the caller, ran gives it back with what
-	// the function came to, and done ends the Update. Each holds one.
-	begin    chan *batched
+	// word is what the writer says, ran gives the transaction back with what
+	// the function came to. Each holds one.
+	word     chan word
 	ran      chan error
-	done     chan error
 	taken    bool // by the writer; under writer.mu
 	restarts int
-	gone     bool // its function ended the goroutine: nobody waits for done
+	gone     bool // its function ended the goroutine: nobody waits for its word
 }
 
+// word of the writer to a caller: the transaction is yours, or this is the end.
+type word struct {
+	begin *batched
+	err   error
+}
+
+func (t *turn) end(err error) { t.word <- word{err: err} }
+
 func (w *writer) update(ctx context.Context, fn func(context.Context, *tx) error) error {
-	t := &turn{ctx: ctx, fn: fn, begin: make(chan *batched, 1), ran: make(chan error, 1), done: make(chan error, 1)}
+	t := &turn{ctx: ctx, fn: fn, word: make(chan word, 1), ran: make(chan error, 1)}
 	w.enqueue(t)
+	next, err := w.await(t)
+	for err == nil && next.begin != nil {
+		next.begin.run(t)
+		// One plain receive, not the select of await: the writer goes on
+		// sooner when this goroutine parks at once.
+		next = <-t.word
+	}
+	if err != nil {
+		return err
+	}
+	return next.err
+}
+
+// await waits until the turn has begun, or leaves the queue.
+func (w *writer) await(t *turn) (word, error) {
 	patience := time.NewTimer(w.s.options.BusyTimeout)
 	defer patience.Stop()
-	over, late := ctx.Done(), patience.C
-	for {
-		select {
-		case b := <-t.begin:
-			b.run(t)
-		case err := <-t.done:
-			return err
-		case <-over:
-			if w.leave(t) {
-				return ctx.Err()
-			}
-			over = nil // it has begun: its own calls end with ctx
-		case <-late:
-			if w.leave(t) {
-				return busy(errors.New("other Updates took too long"))
-			}
-			late = nil
+	select {
+	case next := <-t.word:
+		return next, nil
+	case <-t.ctx.Done():
+		if w.leave(t) {
+			return word{}, t.ctx.Err()
+		}
+	case <-patience.C:
+		if w.leave(t) {
+			return word{}, busy(errors.New("other Updates took too long"))
 		}
 	}
+	return <-t.word, nil // it has begun: its own calls end with ctx
 }
 
 func (w *writer) enqueue(t *turn) {
@@ -162,7 +178,7 @@ func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
 	b, end, err := w.begin()
 	if err != nil {
 		for _, t := range batch {
-			t.done <- err
+			t.end(err)
 		}
 		return nil
 	}
@@ -174,10 +190,10 @@ func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
 	for count := 0; len(batch) > 0; {
 		for i, t := range batch {
 			if err := t.ctx.Err(); err != nil {
-				t.done <- err
+				t.end(err)
 				continue
 			}
-			t.begin <- b
+			t.word <- word{begin: b}
 			err := <-t.ran
 			var spoiled *spoiledBy
 			if errors.As(err, &spoiled) {
@@ -200,7 +216,7 @@ func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
 				// What refused it may rest on what is not committed yet.
 				refused = append(refused, refusal{t, err})
 			default:
-				t.done <- err
+				t.end(err)
 			}
 		}
 		count += len(batch)
@@ -227,14 +243,14 @@ func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
 		w.s.commits.Add(1)
 	}
 	for _, t := range kept {
-		t.done <- err
+		t.end(err)
 	}
 	for _, r := range refused {
 		if err != nil {
 			w.restart(r.turn, nil)
 			continue
 		}
-		r.turn.done <- r.err
+		r.turn.end(r.err)
 	}
 	return nil
 }
@@ -245,7 +261,7 @@ func (w *writer) spoiled(t *turn, err error, before, after []*turn) (again []*tu
 	switch {
 	case t.gone:
 	case len(before) == 0 && !errors.Is(err, payment.ErrConflict):
-		t.done <- err // it rests on nothing but what is committed
+		t.end(err) // it rests on nothing but what is committed
 	default:
 		before = append(before, t)
 	}
@@ -273,9 +289,9 @@ func (w *writer) restart(t *turn, err error) {
 	var by *brokenBy
 	switch {
 	case errors.As(err, &by):
-		t.done <- by.err
+		t.end(by.err)
 	case t.restarts == maxRestarts:
-		t.done <- &failure{errors.Join(errBroken, err)}
+		t.end(&failure{errors.Join(errBroken, err)})
 	default:
 		t.restarts++
 		w.mu.Lock()
