@@ -20,7 +20,7 @@ type hostKey struct{}
 //	_, err = tx.ExecContext(ctx, "INSERT INTO orders ...")
 //	p, err := pay.Create(sqlstore.In(ctx, tx), request)
 //	err = tx.Commit()
-//	p, err = pay.Proceed(ctx, p.ID, payment.Choice{})
+//	p, err = pay.Proceed(ctx, p.ID, payment.Choice{Key: "pay-1"})
 //
 // Each Update is a savepoint: if it fails, the host may go on. On ErrBusy the
 // host rolls back and runs its whole transaction again: a lock was not got in
