@@ -85,7 +85,7 @@ func (hanging) Done() <-chan struct{} {
 	return c
 }
 
-// ended reports what a fault does to the time the caller waits.
+// timesOut reports whether the caller waits in vain for as long as it waits.
 func timesOut(f fake.Fault) bool {
 	switch f {
 	case fake.TimeoutBefore(), fake.TimeoutAfter(), fake.Hang(), fake.Slow(time.Minute),
