@@ -737,7 +737,11 @@ func (u *unit) overpaid(e *Event, o *Operation, why string, lease bool) error {
 			u.parkFor(o.ID, "overpaid: "+why, "the provider cannot refund: give it back by hand")
 			return nil
 		}
-		return u.planRefund(o, o.Approved, OriginEngine, "overpaid", nil, lease)
+		can := u.p.refundable(o) // some of it may be back already
+		if !can.IsPositive() {
+			return nil
+		}
+		return u.planRefund(o, can, OriginEngine, "overpaid", nil, lease)
 	}
 	if caps.Void.IsZero() {
 		return nil // the hold ends by itself
