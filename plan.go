@@ -3,7 +3,6 @@ package payment
 import (
 	"context"
 	"crypto/cipher"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,116 +10,6 @@ import (
 
 	"github.com/tender-go/payment/money"
 )
-
-// wish is what the shop asked for, as it is kept: encrypted, in Payment.Sealed.
-type wish struct {
-	Method      storedInstrument
-	Payer       Payer             `json:",omitzero"`
-	Description string            `json:",omitempty"`
-	Descriptor  string            `json:",omitempty"`
-	Metadata    map[string]string `json:",omitempty"`
-	ReturnURL   string            `json:",omitempty"`
-	ThreeDS     ThreeDS           `json:",omitempty"`
-	Save        bool              `json:",omitempty"`
-	OffSession  bool              `json:",omitempty"`
-	Splits      []Split           `json:",omitempty"`
-}
-
-// storedInstrument is an Instrument whose token survives JSON. It exists only
-// on its way into and out of encryption.
-type storedInstrument struct {
-	Method   Method            `json:",omitempty"`
-	Token    string            `json:",omitempty"`
-	Saved    string            `json:",omitempty"`
-	Provider string            `json:",omitempty"`
-	Fields   map[string]string `json:",omitempty"`
-}
-
-func storeInstrument(i Instrument) storedInstrument {
-	return storedInstrument{i.Method, i.Token.Reveal(), i.Saved, i.Provider, i.Fields}
-}
-
-func (s storedInstrument) instrument() Instrument {
-	return Instrument{Method: s.Method, Token: NewSecret(s.Token), Saved: s.Saved, Provider: s.Provider, Fields: s.Fields}
-}
-
-func (r *Request) wish() wish {
-	return wish{Method: storeInstrument(r.Method), Payer: r.Payer, Description: r.Description, Descriptor: r.Descriptor,
-		Metadata: r.Metadata, ReturnURL: r.ReturnURL, ThreeDS: r.ThreeDS, Save: r.Save, OffSession: r.OffSession, Splits: r.Splits}
-}
-
-// order is a step's request as it is stored and sent: exactly one field is set.
-type order struct {
-	Authorize *AuthorizeRequest `json:",omitempty"`
-	Resume    *ResumeRequest    `json:",omitempty"`
-	Capture   *CaptureRequest   `json:",omitempty"`
-	Void      *VoidRequest      `json:",omitempty"`
-	Refund    *RefundRequest    `json:",omitempty"`
-	Fence     *FenceRequest     `json:",omitempty"`
-	Transfer  *TransferRequest  `json:",omitempty"`
-	Respond   *RespondRequest   `json:",omitempty"`
-	Accept    *AcceptRequest    `json:",omitempty"`
-	// Token of Authorize or Resume: a Secret does not go through JSON.
-	Token string `json:",omitempty"`
-}
-
-func (o order) encode() ([]byte, error) {
-	switch {
-	case o.Authorize != nil:
-		a := *o.Authorize
-		o.Token, a.Method.Token = a.Method.Token.Reveal(), Secret{}
-		o.Authorize = &a
-	case o.Resume != nil:
-		r := *o.Resume
-		o.Token, r.Method.Token = r.Method.Token.Reveal(), Secret{}
-		o.Resume = &r
-	}
-	return json.Marshal(o)
-}
-
-func decodeOrder(plain []byte) (order, error) {
-	var o order
-	if err := json.Unmarshal(plain, &o); err != nil {
-		return order{}, err
-	}
-	switch {
-	case o.Authorize != nil:
-		o.Authorize.Method.Token = NewSecret(o.Token)
-	case o.Resume != nil:
-		o.Resume.Method.Token = NewSecret(o.Token)
-	}
-	return o, nil
-}
-
-// personal reports whether the request holds values of the payer's: it is then
-// sealed with the payer's key, and cannot be sent any more once that is erased.
-// The others can: money still moves for a payer who was erased.
-func (o *order) personal() bool { return o.Authorize != nil || o.Resume != nil || o.Respond != nil }
-
-// call returns the Call inside.
-func (o *order) call() *Call {
-	switch {
-	case o.Authorize != nil:
-		return &o.Authorize.Call
-	case o.Resume != nil:
-		return &o.Resume.Call
-	case o.Capture != nil:
-		return &o.Capture.Call
-	case o.Void != nil:
-		return &o.Void.Call
-	case o.Refund != nil:
-		return &o.Refund.Call
-	case o.Fence != nil:
-		return &o.Fence.Call
-	case o.Transfer != nil:
-		return &o.Transfer.Call
-	case o.Respond != nil:
-		return &o.Respond.Call
-	case o.Accept != nil:
-		return &o.Accept.Call
-	}
-	return &Call{}
-}
 
 // unit is one commit that changes one payment: the record, its claims, events
 // and participants, all or nothing.
@@ -168,10 +57,13 @@ func (u *unit) aead() (cipher.AEAD, error) {
 }
 
 // Where sealed values belong, for the encryption's binding.
-func wishPlace(paymentID string) string   { return "wish:" + paymentID }
+func wishPlace(paymentID string) string { return "wish:" + paymentID }
+
 func actionPlace(operation string) string { return "action:" + operation }
-func orderPlace(step string) string       { return "order:" + step }
-func methodPlace(id string) string        { return "method:" + id }
+
+func orderPlace(step string) string { return "order:" + step }
+
+func methodPlace(id string) string { return "method:" + id }
 
 // wish opens what the shop asked for.
 func (u *unit) wish() (wish, error) { return u.c.wishOf(u.ctx, u.tx, u.p) }
@@ -183,43 +75,6 @@ func (c *Client) wishOf(ctx context.Context, r Reader, p *Payment) (wish, error)
 		return w, err
 	}
 	return w, openJSON(a, p.Sealed, wishPlace(p.ID), &w)
-}
-
-// IDs: an operation's id is its payment's id and a number, a step's that of its
-// operation and a number. So every id leads home without a look-up, and a
-// replayed plan makes the same ids.
-const (
-	paymentIDLen   = 24
-	operationIDLen = 28
-	stepIDLen      = 32
-	maxOperations  = 36 * 36 * 36 // three digits to base 36
-	maxSteps       = 36 * 36 * 36
-)
-
-func numbered(id, mark string, n int) string {
-	const digits = "0123456789abcdefghijklmnopqrstuvwxyz"
-	return id + mark + string([]byte{digits[n/1296%36], digits[n/36%36], digits[n%36]})
-}
-
-// paymentOf returns the payment id that an operation or step id begins with,
-// or "" if it is none of ours.
-func paymentOf(id string) string {
-	if len(id) != operationIDLen && len(id) != stepIDLen && len(id) != paymentIDLen {
-		return ""
-	}
-	for i := 0; i < len(id); i++ {
-		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-			return ""
-		}
-	}
-	return id[:paymentIDLen]
-}
-
-func operationOf(stepID string) string {
-	if len(stepID) != stepIDLen {
-		return ""
-	}
-	return stepID[:operationIDLen]
 }
 
 func (u *unit) newOperation(kind OperationKind, origin Origin, amount money.Amount) (*Operation, error) {
@@ -446,65 +301,6 @@ func (u *unit) writeEvents() error {
 				return fmt.Errorf("payment: %s could not record: %w", part.Name(), err)
 			}
 		}
-	}
-	return nil
-}
-
-// freeStatus reports whether a payment with this status no longer holds its
-// reference: nothing is held, collected or outstanding.
-func freeStatus(s Status) bool {
-	switch s {
-	case StatusBlocked, StatusVoided, StatusDeclined, StatusCanceled, StatusExpired, StatusRefunded, StatusChargedBack:
-		return true
-	}
-	return false
-}
-
-// settleReference gives the shop's reference free once the payment cannot take
-// money any more, and takes it again if it holds some after all.
-func (u *unit) settleReference() error {
-	p := u.p
-	if u.fresh {
-		return nil
-	}
-	if !p.HoldsReference {
-		return u.retakeReference()
-	}
-	if !freeStatus(p.Status) {
-		return nil
-	}
-	for _, o := range p.Operations {
-		if o.Payable || (o.State.Outstanding() && o.Kind != OpDispute) || p.held(o).IsPositive() {
-			return nil
-		}
-	}
-	if p.Refundable().IsPositive() {
-		return nil
-	}
-	p.HoldsReference = false
-	u.release = append(u.release, Claim{Kind: ClaimReference, Key: p.Reference, Owner: p.ID})
-	return nil
-}
-
-// retakeReference makes a payment that holds money again (a refund that the
-// bank returned) the live one of its reference. Where another payment has it, a
-// person is told.
-func (u *unit) retakeReference() error {
-	p := u.p
-	if freeStatus(p.Status) || p.Status == StatusCreated {
-		return nil
-	}
-	held, err := u.tx.Claimed(u.ctx, ClaimReference, p.Reference)
-	switch {
-	case isNotFound(err):
-		p.HoldsReference = true
-		u.claims = append(u.claims, Claim{Kind: ClaimReference, Key: p.Reference, Owner: p.ID, Payment: p.ID})
-	case err != nil:
-		return err
-	case held.Owner == p.ID:
-		p.HoldsReference = true
-	case p.Paid() && !p.Additional:
-		u.parkFor("", "it holds money again, and payment "+held.Owner+" has its reference", "refund one of the two")
 	}
 	return nil
 }

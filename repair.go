@@ -2,7 +2,6 @@ package payment
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -10,222 +9,6 @@ import (
 // This file is the worker: it finishes what a caller, a crash or a silent
 // provider left open. It never guesses; what it cannot prove it parks for a
 // person.
-
-const (
-	workerBatch = 32
-	workerLease = 3 * time.Minute
-	workerIdle  = time.Second
-)
-
-// Run repairs until ctx ends: it sends what was planned and not sent, learns
-// unknown outcomes by each step's own recovery, expires what nobody paid and
-// carries out verdicts that nobody gave. Any number of replicas may run it on
-// one store; they share the work by leases. It returns ctx's error.
-func (c *Client) Run(ctx context.Context) error {
-	if c.store.Joined(ctx) {
-		return ErrInTransaction
-	}
-	c.running.Store(true)
-	owner := c.newID("w", c.now())
-	t := time.NewTimer(0)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-t.C:
-		}
-		n, err := c.repairDue(ctx, owner)
-		if err != nil && ctx.Err() == nil {
-			c.log.Error("payment: the worker could not read due payments; it tries again", "error", err)
-		}
-		if n == workerBatch {
-			t.Reset(0)
-		} else {
-			t.Reset(workerIdle)
-		}
-	}
-}
-
-// RunOnce does the due work once and returns how many payments it looked at.
-// Hosts with a scheduler of their own, and tests, call it instead of Run.
-func (c *Client) RunOnce(ctx context.Context) (int, error) {
-	if c.store.Joined(ctx) {
-		return 0, ErrInTransaction
-	}
-	c.running.Store(true)
-	return c.repairDue(ctx, c.newID("w", c.now()))
-}
-
-// warnIdle says once, a minute after New, that nobody repairs.
-func (c *Client) warnIdle() {
-	if !c.running.Load() && c.now().Sub(c.made) > time.Minute && c.warned.CompareAndSwap(false, true) {
-		c.log.Warn("payment: Client.Run was never started: unknown outcomes are not repaired, payments do not expire; run it in one goroutine")
-	}
-}
-
-func (c *Client) repairDue(ctx context.Context, owner string) (int, error) {
-	now := c.now()
-	due, err := c.store.ClaimDue(ctx, owner, now, now.Add(workerLease), workerBatch)
-	if err != nil || len(due) == 0 {
-		return 0, err
-	}
-	for _, id := range due {
-		if ctx.Err() != nil {
-			break
-		}
-		if err := c.repair(ctx, id); err != nil {
-			c.log.Error("payment: repair failed; it is tried again", "payment", id, "error", err)
-		}
-	}
-	rctx, cancel := detached(ctx)
-	defer cancel()
-	return len(due), c.store.ReleaseDue(rctx, owner, due...)
-}
-
-// repair does what is due for one payment.
-func (c *Client) repair(ctx context.Context, id string) error {
-	last := int64(0)
-	for range 16 { // bounded: each round does one thing
-		p, err := c.store.Payment(ctx, id)
-		if err != nil {
-			return err
-		}
-		if p.Version == last {
-			return nil // the round before changed nothing: not this time
-		}
-		last = p.Version
-		task := c.nextTask(p)
-		if task == nil {
-			return nil
-		}
-		if err := task(ctx, p); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// task is one thing to do for a payment.
-type task func(ctx context.Context, p *Payment) error
-
-// nextTask is the first thing due, or nil.
-func (c *Client) nextTask(p *Payment) task {
-	now := c.now()
-	if life := lifeOf(p); !life.IsZero() && !now.Before(life) {
-		if p.Unattended && len(p.attempts()) == 0 && now.Before(p.ExpiresAt.Add(c.cfg.ExpireAfter)) {
-			return c.sendUnattended
-		}
-		return func(ctx context.Context, p *Payment) error {
-			return c.mend(ctx, p.ID, func(u *unit) error {
-				if life := lifeOf(u.p); life.IsZero() || u.now.Before(life) {
-					return errNothing
-				}
-				u.expire()
-				return nil
-			})
-		}
-	}
-	if p.Unattended && p.Status == StatusCreated && len(p.attempts()) == 0 && !now.Before(p.CreatedAt.Add(unattendedAfter)) {
-		return c.sendUnattended
-	}
-	if r := p.Review; r != nil && !r.Passed {
-		if r.By == "" && r.Stage == StageAfterAuthorize && !now.Before(p.UpdatedAt.Add(c.cfg.HookTimeout+c.skew)) {
-			return func(ctx context.Context, p *Payment) error { return c.driveAll(c.reviewAuthorized(ctx, p)) }
-		}
-		if !r.Until.IsZero() && !now.Before(r.Until) {
-			return c.endReview
-		}
-	}
-	for _, o := range p.Operations {
-		if t := c.taskOf(p, o, now); t != nil {
-			return t
-		}
-	}
-	return nil
-}
-
-// unattendedAfter lets the process that created a payment send it itself.
-const unattendedAfter = time.Minute
-
-func (c *Client) driveAll(p *Payment, mine []send, err error) error {
-	if err != nil || len(mine) == 0 {
-		return err
-	}
-	_, err = c.drive(context.Background(), p, mine, false)
-	return err
-}
-
-func (c *Client) sendUnattended(ctx context.Context, p *Payment) error {
-	_, err := c.proceedWith(ctx, p.ID, Choice{Key: "unattended"}, false)
-	if willNotChange(err) {
-		return c.mend(ctx, p.ID, func(u *unit) error {
-			if len(u.p.attempts()) > 0 {
-				return errNothing
-			}
-			u.expire()
-			u.parkFor("", "it could not be sent unattended: "+truncate(err.Error(), 300), "send it with another method, or cancel it")
-			return nil
-		})
-	}
-	return err
-}
-
-// willNotChange reports whether trying again would meet the same error.
-func willNotChange(err error) bool {
-	for _, final := range []error{ErrNoProvider, ErrInvalid, ErrNotAllowed, ErrErased, ErrReferenceLive, ErrKeyReused} {
-		if errors.Is(err, final) {
-			return true
-		}
-	}
-	return false
-}
-
-// taskOf is what is due for one operation, or nil.
-func (c *Client) taskOf(p *Payment, o *Operation, now time.Time) task {
-	if o.Kind == OpAuthorize && !o.Sale && o.State == StateApproved && !o.ExpiresAt.IsZero() &&
-		!now.Before(o.ExpiresAt) && p.capturable(o).IsPositive() && p.held(o).IsPositive() {
-		return c.endHold(o.ID)
-	}
-	for _, s := range o.Steps {
-		if s.DueAt.IsZero() || now.Before(s.DueAt) {
-			continue
-		}
-		if t := c.stepTask(o, s, now); t != nil {
-			return t
-		}
-	}
-	return nil
-}
-
-// stepTask is what is due for one step: the policy of recovery. See
-// docs/design.md, "An unknown outcome".
-func (c *Client) stepTask(o *Operation, s *Step, now time.Time) task {
-	if c.byName[o.Provider] == nil {
-		return c.later(s.ID, time.Hour)
-	}
-	switch s.State {
-	case StatePlanned:
-		if s.Sends > 0 && s.Failure.Kind == "" {
-			return c.crashed(s.ID) // it was being sent when its process died
-		}
-		return c.sendNow(s.ID)
-	case StateUnknown:
-		if s.Fence {
-			return c.fenceAgain(o.ID, s.ID)
-		}
-		return c.resolve(o, s, now)
-	case StatePending, StateActionRequired:
-		return c.poll(o, s, now)
-	}
-	return c.later(s.ID, 0)
-}
-
-// mend runs f on a payment in one commit.
-func (c *Client) mend(ctx context.Context, id string, f func(u *unit) error) error {
-	_, _, err := c.change(ctx, id, f)
-	return err
-}
 
 // later puts a step off; 0 for good.
 func (c *Client) later(stepID string, d time.Duration) task {
@@ -590,58 +373,26 @@ func (c *Client) endReview(ctx context.Context, p *Payment) error {
 	return c.driveAll(out, mine, err)
 }
 
-// unknownAtMost bounds how long an unknown outcome waits for the next look: the
-// provider may be back.
-const unknownAtMost = 15 * time.Minute
-
-// schedule says when the worker looks at a step next.
-func (u *unit) schedule(o *Operation, s *Step) {
-	switch s.State {
-	case StateUnknown:
-		s.DueAt = u.now.Add(min(u.c.backoff(s.Checks+max(1, s.Sends)), unknownAtMost))
-		if s.Lease.After(u.now) && s.Sends > 0 && s.LastSent.Equal(u.now) {
-			s.DueAt = s.Lease
+// expire gives up a payment that nobody sent or finished.
+func (u *unit) expire() {
+	u.p.Expired = true
+	for _, o := range u.p.attempts() {
+		if o.State.Outstanding() || o.Payable {
+			u.supersede(o, false)
 		}
-	case StatePending:
-		s.DueAt = u.now.Add(u.c.backoff(s.Checks + 1))
-	case StateActionRequired:
-		s.DueAt = u.now.Add(u.c.backoff(s.Checks + 1))
-		if over := u.c.payableOver(o, u.c.capabilitiesOf(o)); s.DueAt.After(over) {
-			s.DueAt = over
-		}
-	case StatePlanned:
-	default:
-		s.DueAt = time.Time{}
 	}
+	u.note(EventCanceled, SourceClock, "", "nobody paid in time")
 }
 
-// dueAt is when the worker looks at a payment next, zero for never.
-func (c *Client) dueAt(p *Payment) time.Time {
-	var due time.Time
-	add := func(t time.Time) {
-		if !t.IsZero() && (due.IsZero() || t.Before(due)) {
-			due = t
+// lifeOf is when a payment without an outstanding attempt is given up.
+func lifeOf(p *Payment) time.Time {
+	switch p.Status {
+	case StatusCreated, StatusDeclined:
+		return p.ExpiresAt
+	case StatusCanceled, StatusExpired:
+		if !p.Canceled && !p.Expired {
+			return p.ExpiresAt
 		}
 	}
-	for _, o := range p.Operations {
-		for _, s := range o.Steps {
-			if s.State.Outstanding() {
-				add(s.DueAt)
-			}
-		}
-		if o.Kind == OpAuthorize && !o.Sale && o.State == StateApproved && p.held(o).IsPositive() {
-			add(o.ExpiresAt)
-		}
-	}
-	if r := p.Review; r != nil && !r.Passed {
-		add(r.Until)
-		if r.By == "" {
-			add(p.UpdatedAt.Add(c.cfg.HookTimeout + c.skew))
-		}
-	}
-	add(lifeOf(p))
-	if p.Unattended && p.Status == StatusCreated {
-		add(p.CreatedAt.Add(unattendedAfter))
-	}
-	return due
+	return time.Time{}
 }

@@ -1,0 +1,163 @@
+package payment
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/tender-go/payment/money"
+)
+
+// This file takes in what was done without us: in the provider's dashboard, or
+// by a bank. It is never refused.
+
+// originate opens an operation for a fact that none of ours explains: a
+// capture, void or refund made in the provider's dashboard, or by a bank.
+func (u *unit) originate(e *Event) error {
+	root := u.parent(e)
+	if root == nil || (e.Kind != OpCapture && e.Kind != OpVoid && e.Kind != OpRefund) {
+		u.ignore(e, "it names no operation of this payment")
+		return nil
+	}
+	e.OperationID = root.ID
+	if e.Provider != "" && e.Provider != root.Provider {
+		u.park(e, root, fmt.Sprintf("provider %q reports an operation that ran at %q", e.Provider, root.Provider), "find out which provider has the money")
+		return nil
+	}
+	if e.Cumulative {
+		return u.applyCumulative(e, root, false)
+	}
+	if e.Kind == OpVoid && e.Status == ResultApproved {
+		return u.released(e, root, StateCanceled)
+	}
+	state := stateOf(e.Status)
+	if !(state == StateApproved || state == StatePending || state == StateReversed) || e.Amount.Currency() == "" {
+		u.ignore(e, "an operation of the provider's own that came to nothing")
+		return nil
+	}
+	if e.Amount.Currency() != u.p.Amount.Currency() || !e.Amount.IsPositive() {
+		u.park(e, root, fmt.Sprintf("the provider reports a %s of %s for a payment in %s", e.Kind, e.Amount, u.p.Amount.Currency()), "compare with the provider's dashboard")
+		return nil
+	}
+	return u.adopt(e, root, e.Amount, state)
+}
+
+// adopt records an operation of the provider's own. It is never refused: where
+// it breaks a limit a person is told.
+func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State) error {
+	target := root
+	if e.Kind == OpRefund {
+		target = u.refundTarget(e, root, amount)
+	}
+	o, err := u.newOperation(e.Kind, OriginProvider, amount)
+	if err != nil {
+		return err
+	}
+	o.Target, o.Provider, o.Method, o.State, o.Overpaid = target.ID, root.Provider, root.Method, state, root.Overpaid
+	o.Final = e.Kind == OpCapture && !u.c.capabilitiesOf(root).MultiCapture // the rest is released
+	o.Why = "not asked for by us: made at the provider"
+	if state == StateApproved || state == StateReversed {
+		o.Approved = amount
+	}
+	u.learn(o, nil, e)
+	e.Applied, e.OperationID, e.Reason = true, o.ID, o.Why
+	switch state {
+	case StateApproved:
+		u.approvedModification(o)
+	case StateReversed:
+		u.reversed(e, o)
+	}
+	return nil
+}
+
+// refundTarget picks the sale or capture that a foreign refund draws on: the
+// one it names, else the first that can bear it, else the last.
+func (u *unit) refundTarget(e *Event, root *Operation, amount money.Amount) *Operation {
+	if root.Sale {
+		return root
+	}
+	var last *Operation
+	for _, o := range u.p.Operations {
+		if o.Kind != OpCapture || o.Target != root.ID || o.State != StateApproved {
+			continue
+		}
+		if e.Parent != "" && o.known(e.Parent) {
+			return o
+		}
+		if last == nil || less(u.p.refundable(last), amount) {
+			last = o
+		}
+	}
+	if last == nil {
+		return root
+	}
+	return last
+}
+
+// applyCumulative takes in a sum of one kind on an authorize object: what is
+// new of it belongs to the operation that waits for it, or was made there.
+func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
+	root := rootOf(u.p, at)
+	if root == nil || e.Amount.Currency() != u.p.Amount.Currency() {
+		u.park(e, at, fmt.Sprintf("the provider reports a sum of %s for a payment in %s", e.Amount, u.p.Amount.Currency()), "compare with the provider's dashboard")
+		return nil
+	}
+	if root.Sale {
+		u.ignore(e, "already known")
+		return nil
+	}
+	known := u.p.collected(root)
+	if e.Kind == OpRefund {
+		known = money.Zero(u.p.Amount.Currency())
+		for _, o := range u.p.Operations {
+			if o.Kind == OpRefund && o.State == StateApproved && rootOf(u.p, o) == root {
+				known = sum(known, o.Approved)
+			}
+		}
+	}
+	rest := minus(e.Amount, known)
+	switch {
+	case rest.IsZero():
+		u.ignore(e, "already known")
+		return nil
+	case rest.IsNegative():
+		u.ignore(e, "an earlier sum reported late")
+		return nil
+	}
+	for _, o := range u.p.Operations {
+		if o.Kind == e.Kind && rootOf(u.p, o) == root && o.State.Outstanding() && o.Amount == rest {
+			e.Cumulative, e.Amount, e.OperationID = false, rest, o.ID
+			s := o.current()
+			if s != nil {
+				e.StepKey = s.ID
+			}
+			return u.applyStatus(e, o, s, lease)
+		}
+	}
+	for _, o := range u.p.Operations {
+		if o.Kind == e.Kind && rootOf(u.p, o) == root && o.State.Outstanding() {
+			u.park(e, o, fmt.Sprintf("the provider reports %s more %sd than is known, and %s is outstanding", rest, e.Kind, o.Amount), "compare with the provider's dashboard")
+			return nil
+		}
+	}
+	if root.State != StateApproved && root.State.May(StateApproved) {
+		// The hold's own report was lost or comes later; a capture proves it.
+		root.Sale = false
+		was := root.State
+		u.applied(e, root, StateApproved)
+		if s := root.current(); s != nil && s.State.Outstanding() {
+			s.State, s.Closed, s.Doubt, s.DueAt = StateApproved, true, false, time.Time{}
+			u.touchStep(s)
+		}
+		u.note(EventFact, e.Source, root.ID, "a capture proves the authorization")
+		if err := u.approved(&Event{Amount: root.Amount}, root, was, false); err != nil {
+			return err
+		}
+		return u.applyCumulative(e, root, lease)
+	}
+	e.Cumulative = false
+	if left := u.p.held(root); e.Kind == OpCapture && less(left, rest) {
+		u.park(e, root, fmt.Sprintf("the provider reports a capture of %s of the %s that is held", rest, left), "compare with the provider's dashboard, then decide")
+		return nil
+	}
+	return u.adopt(e, root, rest, StateApproved)
+}
