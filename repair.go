@@ -6,9 +6,8 @@ import (
 	"time"
 )
 
-// This file is the worker: it finishes what a caller, a crash or a silent
-// provider left open. It never guesses; what it cannot prove it parks for a
-// person.
+// This file is how the worker settles what is open, by the recovery that each
+// step declares. It never guesses; what it cannot prove it parks for a person.
 
 // later puts a step off; 0 for good.
 func (c *Client) later(stepID string, d time.Duration) task {
