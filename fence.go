@@ -110,6 +110,13 @@ func (o *Operation) fencible() bool {
 	return o.Ref != "" || (s != nil && s.Recovery.FenceByReference)
 }
 
+// arriving reports whether a send without an answer may still reach the
+// provider.
+func (o *Operation) arriving(now time.Time) bool {
+	s := o.current()
+	return s != nil && s.State == StateUnknown && s.Lease.After(now)
+}
+
 // neverSent reports whether no step of the operation was ever sent.
 func (o *Operation) neverSent() bool {
 	for _, s := range o.Steps {
@@ -167,6 +174,13 @@ func (u *unit) applyFence(e *Event, o *Operation, s *Step) error {
 		s.State, s.Lease = StatePlanned, u.now
 		s.DueAt = u.now.Add(u.c.backoff(s.Sends))
 		e.Applied, e.Reason = true, "not done; it is sent again"
+	case (e.Status == ResultApproved || e.Status == ResultCanceled) && e.Ref == "" && o.arriving(u.now):
+		// The provider found nothing to close while our send may be on its way.
+		s.State, s.Closed, s.DueAt = StateFailed, true, time.Time{}
+		e.Applied, e.Reason = true, "nothing was there to close, and what was sent may still arrive; it is closed once it has"
+		cur := o.current()
+		cur.Closed, cur.DueAt = true, cur.Lease.Add(u.c.skew+cur.Recovery.LookupGrace)
+		u.touchStep(cur)
 	case e.Status == ResultApproved || e.Status == ResultCanceled:
 		s.State, s.Closed, s.DueAt = StateApproved, true, time.Time{}
 		e.Applied = true

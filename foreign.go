@@ -66,7 +66,7 @@ func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State
 	case StateReversed:
 		u.reversed(e, o)
 	}
-	return nil
+	return u.giveBack(o, false)
 }
 
 // refundTarget picks the sale or capture that a foreign refund draws on: the

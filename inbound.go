@@ -93,63 +93,45 @@ func (c *Client) Apply(ctx context.Context, e Event) (Event, error) {
 	if e.Kind == OpSave {
 		return e, c.applySaved(ctx, &e)
 	}
-	id, err := c.home(ctx, &e)
-	if err != nil {
-		return e, err
-	}
-	if id != "" {
-		p, err := c.store.Payment(ctx, id)
-		switch {
-		case err == nil:
+	for range 3 { // bounded: an object gets an owner once
+		p, err := c.home(ctx, &e)
+		if err != nil {
+			return e, err
+		}
+		if p != nil {
 			e.PaymentID = p.ID
 			_, _, err = c.record(ctx, p, &e, false)
 			return e, err
-		case !isNotFound(err):
+		}
+		e.Applied, e.Reason = false, "it names nothing of ours"
+		if err = c.foreign(ctx, &e); !errors.Is(err, errHome) {
 			return e, err
 		}
 	}
-	e.Applied, e.Reason = false, "it names nothing of ours"
-	return e, c.foreign(ctx, &e)
+	return e, ErrBusy
 }
 
-// home finds the payment that an event is about: by our ids on the provider's
-// object, else by the object's own ids.
-func (c *Client) home(ctx context.Context, e *Event) (string, error) {
+// home finds the payment that an event is about, nil for none: by our ids on
+// the provider's object, else by the object's own.
+func (c *Client) home(ctx context.Context, e *Event) (*Payment, error) {
 	for _, id := range []string{e.StepKey, e.OperationID} {
-		if p := paymentOf(id); p != "" && strings.HasPrefix(id, "p") {
-			if _, err := c.store.Payment(ctx, p); err == nil {
-				return p, nil
-			} else if !isNotFound(err) {
-				return "", err
-			}
-		}
-	}
-	for _, ref := range append([]string{e.Ref, e.Parent}, e.Refs...) {
-		if ref == "" {
+		if id = paymentOf(id); id == "" || !strings.HasPrefix(id, "p") {
 			continue
 		}
-		held, err := c.store.Claimed(ctx, ClaimRef, refKey(e.Provider, ref))
-		if err == nil {
-			return held.Payment, nil
-		}
-		if !isNotFound(err) {
-			return "", err
+		if p, err := c.store.Payment(ctx, id); err == nil || !isNotFound(err) {
+			return p, err
 		}
 	}
-	return "", nil
-}
-
-// foreign keeps a fact that names nothing of ours. It is no work for anybody.
-func (c *Client) foreign(ctx context.Context, e *Event) error {
-	return c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
-		ev := *e
-		if seen, err := c.seen(ctx, tx, &ev); seen || err != nil {
-			return err
+	for _, ref := range e.names() {
+		held, err := c.store.Claimed(ctx, ClaimRef, refKey(e.Provider, ref))
+		switch {
+		case err == nil && held.Owner != nobody:
+			return c.store.Payment(ctx, held.Payment)
+		case err != nil && !isNotFound(err):
+			return nil, err
 		}
-		ev.Decline.Message, ev.Failure.Message = "", "" // nobody's: nothing to keep
-		ev.Type, ev.PaymentID, ev.ID, ev.RecordedAt = EventFact, "", c.newID("ev", c.now()), c.now()
-		return tx.AppendEvents(ctx, &ev)
-	})
+	}
+	return nil, nil
 }
 
 // Resume continues a payment whose payer came back from a redirect or a

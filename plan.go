@@ -29,6 +29,8 @@ type unit struct {
 	planned []*Step
 	orders  []order          // of planned
 	refused map[string]error // steps that a participant refused, in a commit that must be made
+
+	inherited map[string]bool // early notifications taken in, by their event's id
 }
 
 // begin opens a unit on a loaded payment.
@@ -180,6 +182,9 @@ func (u *unit) setAction(o *Operation, a *Action) error {
 // commit writes everything the unit holds.
 func (u *unit) commit() error {
 	p := u.p
+	if err := u.claim(); err != nil {
+		return err
+	}
 	for _, s := range u.planned {
 		if err := u.refused[s.ID]; err != nil {
 			u.unplan(s, err)
@@ -245,33 +250,57 @@ func (u *unit) unplan(s *Step, why error) {
 	u.parkFor(o.ID, fmt.Sprintf("the %s was not sent: %v", o.Kind, why), "settle the cause and ask again")
 }
 
-// claim takes the unit's claims. That another payment has a provider's object
-// already stops no fact: it is for a person. A guard that is lost to another
-// transaction makes this one run again, unless the payment is new.
+// claim takes the unit's claims, and takes in what was reported of an object
+// before it was known to be ours.
 func (u *unit) claim() error {
-	if len(u.claims) == 0 {
-		return nil
+	for range maxOrphans { // bounded: what is taken in may name further objects
+		if len(u.claims) == 0 {
+			return nil
+		}
+		early, err := u.take(u.claims)
+		if u.claims = nil; err != nil {
+			return err
+		}
+		for _, e := range early {
+			if err := u.apply(e, false); err != nil {
+				return err
+			}
+		}
 	}
-	err := u.tx.Claim(u.ctx, u.claims...)
+	return nil
+}
+
+// take claims. That another payment has a provider's object already stops no
+// fact: it is for a person. A guard that is lost to another transaction makes
+// this one run again, unless the payment is new. It returns the facts that wait
+// for an object just claimed.
+func (u *unit) take(claims []Claim) (early []*Event, err error) {
+	err = u.tx.Claim(u.ctx, claims...)
 	if u.fresh || !errors.Is(err, ErrTaken) {
-		return err
+		return nil, err
 	}
-	for _, c := range u.claims {
+	for _, c := range claims {
 		err := u.tx.Claim(u.ctx, c)
 		var taken *TakenError
 		switch {
 		case err == nil:
 		case !errors.As(err, &taken):
-			return err
+			return nil, err
+		case c.Kind == ClaimRef && taken.Claim.Owner == nobody:
+			facts, err := u.inherit(c)
+			if err != nil {
+				return nil, err
+			}
+			early = append(early, facts...)
 		case c.Kind == ClaimRef && taken.Claim.Payment != u.p.ID:
 			u.parkFor(c.Owner, "the provider's object "+quote(c.Key)+" belongs to payment "+taken.Claim.Payment, "find out which of the two it pays")
 		case c.Kind == ClaimKey:
-			return err
+			return nil, err
 		case taken.Claim.Owner != c.Owner:
-			return ErrConflict
+			return nil, ErrConflict
 		}
 	}
-	return nil
+	return early, nil
 }
 
 func (u *unit) writeEvents() error {

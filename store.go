@@ -117,6 +117,9 @@ const (
 	// ClaimRef: a provider's object, "provider:ref", and the operation it
 	// belongs to. Kept for good.
 	ClaimRef ClaimKind = "ref"
+	// ClaimOrphan: a notification about an object that no operation is known
+	// for yet, "provider:ref#n". Kept until one is.
+	ClaimOrphan ClaimKind = "orphan"
 	// ClaimEvent: a notification that was handled. Kept for good.
 	ClaimEvent ClaimKind = "event"
 )
@@ -129,7 +132,8 @@ type Claim struct {
 	Owner string
 	// Payment the owner belongs to, "" for none.
 	Payment string
-	// Fingerprint of the request, for ClaimKey.
+	// Fingerprint of the request, for ClaimKey; for ClaimOrphan the fact that
+	// is kept, as JSON.
 	Fingerprint []byte
 }
 

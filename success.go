@@ -44,7 +44,7 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 	u.closeOthers(o, lease)
 	if ended, at := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); !o.Sale && at == nil && !e.At.IsZero() && e.At.Before(ended) {
 		// Reported late: the hold had ended by then.
-		return u.released(&Event{}, o, was)
+		return u.released(u.emit(&Event{Type: EventFact, Source: e.Source, Kind: OpAuthorize, Provider: o.Provider, At: ended}), o, was)
 	}
 	if err := u.saveToken(e, o); err != nil {
 		return err
@@ -119,22 +119,30 @@ func (u *unit) overpaid(e *Event, o *Operation, why string, lease bool) error {
 		u.parkFor(o.ID, "overpaid: "+why, "refund it or assign it to another order")
 		return nil
 	}
-	caps := u.c.capabilitiesOf(o)
 	if o.Sale {
-		if caps.Refund.IsZero() {
-			u.parkFor(o.ID, "overpaid: "+why, "the provider cannot refund: give it back by hand")
-			return nil
-		}
-		can := u.p.refundable(o) // some of it may be back already
-		if !can.IsPositive() {
-			return nil
-		}
-		return u.planRefund(o, can, OriginEngine, "overpaid", nil, lease)
+		return u.refundOverpaid(o, why, lease)
 	}
-	if caps.Void.IsZero() {
+	if u.c.capabilitiesOf(o).Void.IsZero() {
 		return nil // the hold ends by itself
 	}
 	return u.planVoid(o, OriginEngine, lease)
+}
+
+// refundOverpaid gives back what a sale or capture collected that is not the
+// order's, as far as it is not back already.
+func (u *unit) refundOverpaid(o *Operation, why string, lease bool) error {
+	switch can := u.p.refundable(o); {
+	case !can.IsPositive():
+		return nil
+	case u.c.cfg.KeepOverpaid:
+		u.parkFor(o.ID, "overpaid: "+why, "refund it or assign it to another order")
+		return nil
+	case u.c.capabilitiesOf(o).Refund.IsZero():
+		u.parkFor(o.ID, "overpaid: "+why, "the provider cannot refund: give it back by hand")
+		return nil
+	default:
+		return u.planRefund(o, can, OriginEngine, "overpaid", nil, lease)
+	}
 }
 
 // approvedModification takes in the success of a capture, void, refund,

@@ -12,6 +12,9 @@ import (
 // when the payment was given up: what it collected is refunded, what it left
 // held is voided, and what it did not give back is for a person.
 func (u *unit) giveBack(o *Operation, lease bool) error {
+	if o.Overpaid && o.Kind == OpCapture && o.State == StateApproved {
+		return u.refundOverpaid(o, "captured at the provider", lease)
+	}
 	if !u.p.Canceled && u.p.Blocked == (Decline{}) || o.Overpaid {
 		return nil
 	}

@@ -1,0 +1,129 @@
+package payment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// This file keeps facts that come before we know whose they are. A provider may
+// report a capture, a refund or a dispute of an object whose creation is still
+// on its way to our record, or whose answer was lost. Such a fact is recorded as
+// foreign, and leaves a mark under each object it names. Whoever learns of the
+// object finds the mark in the way of its own claim, and takes the fact in.
+
+// nobody owns the claim on a provider's object that no operation is known for.
+const nobody = "nobody"
+
+// maxOrphans bounds the facts kept for one object of nobody's; what is further
+// reported of it is recorded as foreign only.
+const maxOrphans = 32
+
+// errHome says that an object got an owner while a fact about it was kept as
+// foreign.
+var errHome = errors.New("payment: the object has an owner now")
+
+// foreign keeps a fact that names nothing of ours. It is no work for anybody,
+// unless one of the objects it names turns out to be ours: errHome says that it
+// did just now.
+func (c *Client) foreign(ctx context.Context, e *Event) error {
+	return c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
+		ev := *e
+		if seen, err := c.seen(ctx, tx, &ev); seen || err != nil {
+			return err
+		}
+		ev.Decline.Message, ev.Failure.Message = "", "" // nobody's: nothing to keep
+		ev.Type, ev.PaymentID, ev.ID, ev.RecordedAt = EventFact, "", c.newID("ev", c.now()), c.now()
+		if err := c.orphan(ctx, tx, &ev); err != nil {
+			return err
+		}
+		return tx.AppendEvents(ctx, &ev)
+	})
+}
+
+// orphan marks the objects that a foreign fact names, and keeps the fact there.
+func (c *Client) orphan(ctx context.Context, tx Tx, e *Event) error {
+	if e.Failure.Kind != "" {
+		return nil // it says nothing that could be applied later
+	}
+	kept, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("payment: keep a foreign fact: %w", err)
+	}
+	for _, ref := range e.names() {
+		key := refKey(e.Provider, ref)
+		mark := Claim{Kind: ClaimRef, Key: key, Owner: nobody}
+		var taken *TakenError
+		switch err := tx.Claim(ctx, mark); {
+		case errors.As(err, &taken) && taken.Claim.Owner != nobody:
+			return errHome
+		case err != nil && taken == nil:
+			return err
+		}
+		for n := 1; n <= maxOrphans; n++ {
+			err := tx.Claim(ctx, Claim{Kind: ClaimOrphan, Key: orphanKey(key, n), Owner: nobody, Fingerprint: kept})
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ErrTaken) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func orphanKey(ref string, n int) string { return fmt.Sprintf("%s#%d", ref, n) }
+
+// names lists the provider's objects that an event names, each once.
+func (e *Event) names() []string {
+	var out []string
+	seen := map[string]bool{"": true}
+	for _, ref := range append([]string{e.Ref, e.Parent}, e.Refs...) {
+		if !seen[ref] {
+			seen[ref] = true
+			out = append(out, ref)
+		}
+	}
+	return out
+}
+
+// inherit takes the claim on an object over from nobody, and returns the facts
+// that were kept for it, oldest first.
+func (u *unit) inherit(claim Claim) ([]*Event, error) {
+	if err := u.tx.Release(u.ctx, claim.Kind, claim.Key, nobody); err != nil {
+		return nil, err
+	}
+	if err := u.tx.Claim(u.ctx, claim); err != nil {
+		return nil, err
+	}
+	var facts []*Event
+	for n := 1; n <= maxOrphans; n++ {
+		held, err := u.tx.Claimed(u.ctx, ClaimOrphan, orphanKey(claim.Key, n))
+		if isNotFound(err) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := u.tx.Release(u.ctx, held.Kind, held.Key, nobody); err != nil {
+			return nil, err
+		}
+		e := new(Event)
+		if err := json.Unmarshal(held.Fingerprint, e); err != nil {
+			u.parkFor(claim.Owner, "a notification about "+quote(claim.Key)+" that came early cannot be read", "compare with the provider's dashboard")
+			continue
+		}
+		if u.inherited[e.ID] {
+			continue // it named two objects of ours
+		}
+		if u.inherited == nil {
+			u.inherited = map[string]bool{}
+		}
+		u.inherited[e.ID] = true
+		e.Cites, e.ID, e.Seq, e.Reason = e.ID, "", 0, ""
+		facts = append(facts, e)
+	}
+	return facts, nil
+}
