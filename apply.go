@@ -206,11 +206,12 @@ func (u *unit) applied(e *Event, o *Operation, to State) {
 func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 	to := stateOf(e.Status)
 	if s != nil && o.later(s) && (to == StatePending || to == StateActionRequired) {
-		u.learn(o, nil, e)
 		u.ignore(e, "an earlier stage reported late: a further step follows already")
-		return nil
+		return u.learn(o, nil, e)
 	}
-	u.learn(o, s, e)
+	if err := u.learn(o, s, e); err != nil {
+		return err
+	}
 	if e.Status == ResultContinue {
 		return u.advance(e, o, s, lease)
 	}

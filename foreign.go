@@ -58,7 +58,9 @@ func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State
 	if state == StateApproved || state == StateReversed {
 		o.Approved = amount
 	}
-	u.learn(o, nil, e)
+	if err := u.learn(o, nil, e); err != nil {
+		return err
+	}
 	e.Applied, e.OperationID, e.Reason = true, o.ID, o.Why
 	switch state {
 	case StateApproved:

@@ -184,7 +184,9 @@ func (u *unit) applyDispute(e *Event) error {
 		}
 		o.Target, o.Provider, o.Method = u.disputed(e, root).ID, root.Provider, root.Method
 		o.State = StatePending
-		u.learn(o, nil, &Event{Ref: f.Ref})
+		if err := u.learn(o, nil, &Event{Ref: f.Ref}); err != nil {
+			return err
+		}
 	}
 	e.OperationID = o.ID
 	d, err := u.dispute(o, f)

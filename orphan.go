@@ -53,12 +53,18 @@ func (c *Client) orphan(ctx context.Context, tx Tx, e *Event) error {
 	}
 	for _, ref := range e.names() {
 		key := refKey(e.Provider, ref)
-		mark := Claim{Kind: ClaimRef, Key: key, Owner: nobody}
+		// The mark is made anew, so that of a fact that comes and an owner who
+		// takes over at once, one waits for the other.
+		if err := tx.Release(ctx, ClaimRef, key, nobody); err != nil {
+			return err
+		}
 		var taken *TakenError
-		switch err := tx.Claim(ctx, mark); {
+		switch err := tx.Claim(ctx, Claim{Kind: ClaimRef, Key: key, Owner: nobody}); {
 		case errors.As(err, &taken) && taken.Claim.Owner != nobody:
 			return errHome
-		case err != nil && taken == nil:
+		case taken != nil:
+			return ErrConflict
+		case err != nil:
 			return err
 		}
 		for n := 1; n <= maxOrphans; n++ {
@@ -89,26 +95,35 @@ func (e *Event) names() []string {
 	return out
 }
 
-// inherit takes the claim on an object over from nobody, and returns the facts
+// errEarly says that a unit met the mark of a fact that came early. The unit
+// runs again and seeks such facts as it learns of objects, so that what follows
+// is planned with their knowledge.
+var errEarly = errors.New("payment: a notification came before its object was known")
+
+// inherit takes the claim on an object over from nobody, and with it the facts
 // that were kept for it, oldest first.
-func (u *unit) inherit(claim Claim) ([]*Event, error) {
+func (u *unit) inherit(claim Claim) error {
+	if !u.seeks {
+		return errEarly
+	}
 	if err := u.tx.Release(u.ctx, claim.Kind, claim.Key, nobody); err != nil {
-		return nil, err
+		return err
 	}
-	if err := u.tx.Claim(u.ctx, claim); err != nil {
-		return nil, err
+	if err := u.tx.Claim(u.ctx, claim); errors.Is(err, ErrTaken) {
+		return ErrConflict // one more fact came at this moment
+	} else if err != nil {
+		return err
 	}
-	var facts []*Event
 	for n := 1; n <= maxOrphans; n++ {
 		held, err := u.tx.Claimed(u.ctx, ClaimOrphan, orphanKey(claim.Key, n))
 		if isNotFound(err) {
 			break
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if err := u.tx.Release(u.ctx, held.Kind, held.Key, nobody); err != nil {
-			return nil, err
+			return err
 		}
 		e := new(Event)
 		if err := json.Unmarshal(held.Fingerprint, e); err != nil {
@@ -123,7 +138,19 @@ func (u *unit) inherit(claim Claim) ([]*Event, error) {
 		}
 		u.inherited[e.ID] = true
 		e.Cites, e.ID, e.Seq, e.Reason = e.ID, "", 0, ""
-		facts = append(facts, e)
+		u.early = append(u.early, e)
 	}
-	return facts, nil
+	return nil
+}
+
+// takeEarly applies the facts that were found.
+func (u *unit) takeEarly() error {
+	for len(u.early) > 0 {
+		e := u.early[0]
+		u.early = u.early[1:]
+		if err := u.apply(e, false); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -30,7 +30,10 @@ type unit struct {
 	orders  []order          // of planned
 	refused map[string]error // steps that a participant refused, in a commit that must be made
 
-	inherited map[string]bool // early notifications taken in, by their event's id
+	// Notifications that came before their object was known: see orphan.go.
+	seeks     bool            // look for them as objects become known
+	early     []*Event        // found and not applied yet
+	inherited map[string]bool // found, by their event's id
 }
 
 // begin opens a unit on a loaded payment.
@@ -182,6 +185,9 @@ func (u *unit) setAction(o *Operation, a *Action) error {
 // commit writes everything the unit holds.
 func (u *unit) commit() error {
 	p := u.p
+	if err := u.takeEarly(); err != nil {
+		return err
+	}
 	if err := u.claim(); err != nil {
 		return err
 	}
@@ -250,34 +256,23 @@ func (u *unit) unplan(s *Step, why error) {
 	u.parkFor(o.ID, fmt.Sprintf("the %s was not sent: %v", o.Kind, why), "settle the cause and ask again")
 }
 
-// claim takes the unit's claims, and takes in what was reported of an object
-// before it was known to be ours.
+// claim takes the unit's claims.
 func (u *unit) claim() error {
-	for range maxOrphans { // bounded: what is taken in may name further objects
-		if len(u.claims) == 0 {
-			return nil
-		}
-		early, err := u.take(u.claims)
-		if u.claims = nil; err != nil {
-			return err
-		}
-		for _, e := range early {
-			if err := u.apply(e, false); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	claims := u.claims
+	u.claims = nil
+	return u.take(claims)
 }
 
 // take claims. That another payment has a provider's object already stops no
 // fact: it is for a person. A guard that is lost to another transaction makes
-// this one run again, unless the payment is new. It returns the facts that wait
-// for an object just claimed.
-func (u *unit) take(claims []Claim) (early []*Event, err error) {
-	err = u.tx.Claim(u.ctx, claims...)
+// this one run again, unless the payment is new.
+func (u *unit) take(claims []Claim) error {
+	if len(claims) == 0 {
+		return nil
+	}
+	err := u.tx.Claim(u.ctx, claims...)
 	if u.fresh || !errors.Is(err, ErrTaken) {
-		return nil, err
+		return err
 	}
 	for _, c := range claims {
 		err := u.tx.Claim(u.ctx, c)
@@ -285,22 +280,20 @@ func (u *unit) take(claims []Claim) (early []*Event, err error) {
 		switch {
 		case err == nil:
 		case !errors.As(err, &taken):
-			return nil, err
+			return err
 		case c.Kind == ClaimRef && taken.Claim.Owner == nobody:
-			facts, err := u.inherit(c)
-			if err != nil {
-				return nil, err
+			if err := u.inherit(c); err != nil {
+				return err
 			}
-			early = append(early, facts...)
 		case c.Kind == ClaimRef && taken.Claim.Payment != u.p.ID:
 			u.parkFor(c.Owner, "the provider's object "+quote(c.Key)+" belongs to payment "+taken.Claim.Payment, "find out which of the two it pays")
 		case c.Kind == ClaimKey:
-			return nil, err
+			return err
 		case taken.Claim.Owner != c.Owner:
-			return nil, ErrConflict
+			return ErrConflict
 		}
 	}
-	return early, nil
+	return nil
 }
 
 func (u *unit) writeEvents() error {

@@ -25,7 +25,7 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 	defer cancel()
 	var out *Payment
 	var mine []send
-	first := true
+	first, seeks := true, false
 	refused := map[string]error{}
 	write := func(ctx context.Context, tx Tx) error {
 		out, mine = nil, nil
@@ -43,7 +43,7 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 			return err
 		}
 		u := c.begin(ctx, tx, p, c.now())
-		u.refused = refused
+		u.refused, u.seeks = refused, seeks
 		if err := u.apply(&ev, lease); err != nil {
 			return err
 		}
@@ -65,13 +65,14 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 		return nil
 	}
 	err := c.store.Update(ctx, write)
-	for range maxRefusals {
-		// A participant may refuse what follows, never the fact.
+	for again := 0; err != nil && again < maxRefusals; again++ {
 		var pe *PlanError
-		if !errors.As(err, &pe) {
+		if errors.As(err, &pe) {
+			refused[pe.Step] = pe // a participant may refuse what follows, never the fact
+		} else if !errors.Is(err, errEarly) {
 			break
 		}
-		refused[pe.Step] = pe
+		seeks = seeks || pe == nil
 		err = c.store.Update(ctx, write)
 	}
 	if err != nil {
@@ -109,7 +110,7 @@ func (u *unit) drop(e *Event) {
 
 // unchanged reports whether the unit would write nothing but a new version.
 func (u *unit) unchanged() bool {
-	if len(u.events)+len(u.claims)+len(u.release)+len(u.planned) > 0 {
+	if len(u.events)+len(u.claims)+len(u.release)+len(u.planned)+len(u.inherited) > 0 {
 		return false
 	}
 	for _, o := range u.p.Operations {
@@ -147,13 +148,15 @@ func (u *unit) leased() []send {
 func (c *Client) change(ctx context.Context, id string, f func(u *unit) error) (*Payment, []send, error) {
 	var out *Payment
 	var mine []send
-	err := c.store.Update(ctx, func(ctx context.Context, tx Tx) error {
+	seeks := false
+	write := func(ctx context.Context, tx Tx) error {
 		out, mine = nil, nil
 		p, err := tx.Payment(ctx, id)
 		if err != nil {
 			return err
 		}
 		u := c.begin(ctx, tx, p, c.now())
+		u.seeks = seeks
 		switch err := f(u); {
 		case errors.Is(err, errNothing):
 			p.Version--
@@ -167,7 +170,12 @@ func (c *Client) change(ctx context.Context, id string, f func(u *unit) error) (
 		}
 		out, mine = p, u.leased()
 		return nil
-	})
+	}
+	err := c.store.Update(ctx, write)
+	if errors.Is(err, errEarly) {
+		seeks = true
+		err = c.store.Update(ctx, write)
+	}
 	return out, mine, err
 }
 

@@ -338,7 +338,11 @@ func (c *Client) endHold(operation string) task {
 			for _, x := range u.p.Operations {
 				if x.Target == o.ID && x.State.Outstanding() && (x.Kind == OpCapture || x.Kind == OpVoid) {
 					// Its outcome decides; look again when it is known.
-					o.ExpiresAt = u.now.Add(time.Hour)
+					again := time.Hour
+					if u.p.Parked != nil {
+						again = 24 * time.Hour // a person has it
+					}
+					o.ExpiresAt = u.now.Add(again)
 					u.touch(o)
 					return nil
 				}

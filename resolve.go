@@ -120,8 +120,8 @@ func (u *unit) parent(e *Event) *Operation {
 	return nil
 }
 
-// learn merges ids and data. It reports whether anything was new.
-func (u *unit) learn(o *Operation, s *Step, e *Event) {
+// learn merges ids and data.
+func (u *unit) learn(o *Operation, s *Step, e *Event) error {
 	changed := false
 	if s != nil && e.Ref != "" && s.Ref != e.Ref {
 		s.Ref = e.Ref
@@ -141,7 +141,9 @@ func (u *unit) learn(o *Operation, s *Step, e *Event) {
 			o.Refs = append(slices.Clone(o.Refs), ref)
 		}
 		changed = true
-		u.claimRef(o, ref)
+		if err := u.claimRef(o, ref); err != nil {
+			return err
+		}
 	}
 	for k, v := range e.Data {
 		if o.Data[k] != v {
@@ -168,17 +170,23 @@ func (u *unit) learn(o *Operation, s *Step, e *Event) {
 	if changed {
 		u.touch(o)
 	}
+	return nil
 }
 
 // claimRef makes the provider's id lead to this operation, unless an operation
 // of the payment has it already (a capture that shares its intent's id).
-func (u *unit) claimRef(o *Operation, ref string) {
+func (u *unit) claimRef(o *Operation, ref string) error {
 	for _, other := range u.p.Operations {
 		if other != o && other.Provider == o.Provider && other.known(ref) {
-			return
+			return nil
 		}
 	}
-	u.claims = append(u.claims, Claim{Kind: ClaimRef, Key: refKey(o.Provider, ref), Owner: o.ID, Payment: u.p.ID})
+	claim := Claim{Kind: ClaimRef, Key: refKey(o.Provider, ref), Owner: o.ID, Payment: u.p.ID}
+	if u.seeks {
+		return u.take([]Claim{claim})
+	}
+	u.claims = append(u.claims, claim) // with the others, in one statement
+	return nil
 }
 
 func refKey(provider, ref string) string { return provider + ":" + ref }

@@ -42,6 +42,9 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 		return u.overpaid(e, o, why, lease)
 	}
 	u.closeOthers(o, lease)
+	if err := u.takeEarly(); err != nil {
+		return err
+	}
 	if ended, at := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); !o.Sale && at == nil && !e.At.IsZero() && e.At.Before(ended) {
 		// Reported late: the hold had ended by then.
 		return u.released(u.emit(&Event{Type: EventFact, Source: e.Source, Kind: OpAuthorize, Provider: o.Provider, At: ended}), o, was)
@@ -119,8 +122,14 @@ func (u *unit) overpaid(e *Event, o *Operation, why string, lease bool) error {
 		u.parkFor(o.ID, "overpaid: "+why, "refund it or assign it to another order")
 		return nil
 	}
+	if err := u.takeEarly(); err != nil {
+		return err
+	}
 	if o.Sale {
 		return u.refundOverpaid(o, why, lease)
+	}
+	if !u.p.held(o).IsPositive() {
+		return nil // released meanwhile
 	}
 	if u.c.capabilitiesOf(o).Void.IsZero() {
 		return nil // the hold ends by itself
