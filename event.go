@@ -36,8 +36,9 @@ const (
 	EventBlocked EventType = "blocked"
 	EventReview  EventType = "review"
 	EventVerdict EventType = "verdict"
-	// EventIncident: money arrived that is not the order's, or a fact
-	// contradicts what was recorded.
+	// EventIncident: money arrived that is not the order's, a fact contradicts
+	// what was recorded, or a capture, void, refund or transfer that the shop
+	// asked for came to nothing.
 	EventIncident EventType = "incident"
 	// EventParked: a person is needed.
 	EventParked EventType = "parked"

@@ -39,6 +39,7 @@ func (c *Client) failover(ctx context.Context, p *Payment) (*Payment, []send, er
 			return err
 		}
 		caps, _ := u.c.capsFor(next, o.Method)
+		u.asked = last.Key
 		err = u.startAttempt(next, o.Method, u.c.sells(u.p, caps), w, why, true)
 		if err != nil {
 			if errors.Is(err, ErrNotAllowed) || errors.Is(err, ErrReferenceLive) {

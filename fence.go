@@ -1,6 +1,9 @@
 package payment
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // This file ends attempts: what the payer could still pay is made unpayable by
 // the method's own fence before it is believed to be over.
@@ -28,6 +31,19 @@ func (u *unit) settleFence(o *Operation) {
 	u.touchStep(f)
 }
 
+// cause says in words why an operation ended without effect.
+func (o *Operation) cause() string {
+	switch {
+	case o.State == StateAbsent:
+		return "the provider never received it"
+	case o.State == StateDeclined && !o.Decline.IsZero():
+		return "declined, " + string(o.Decline.Reason)
+	case o.Failure.Message != "":
+		return string(o.State) + ", " + o.Failure.Message
+	}
+	return string(o.State)
+}
+
 // uncharge ends the charging of an attempt.
 func (u *unit) uncharge(o *Operation) {
 	if o.Kind != OpAuthorize || !o.Charging {
@@ -41,6 +57,12 @@ func (u *unit) uncharge(o *Operation) {
 // ended closes what is left open of an operation that ended without effect.
 func (u *unit) ended(o *Operation) {
 	u.uncharge(o)
+	switch o.Kind {
+	case OpCapture, OpVoid, OpRefund, OpTransfer:
+		if o.Origin == OriginShop { // the call may have returned long ago
+			u.note(EventIncident, SourceEngine, o.ID, fmt.Sprintf("the %s of %s was not done: %s", o.Kind, o.Amount, o.cause()))
+		}
+	}
 	for _, s := range o.Steps {
 		if s.State.Outstanding() && !s.Fence {
 			s.Closed, s.DueAt = true, time.Time{}

@@ -336,6 +336,7 @@ func (c *Client) modify(ctx context.Context, bad problems, id, verb, key string,
 		if err := u.tx.Claim(u.ctx, claim); err != nil {
 			return err
 		}
+		u.asked = key
 		return plan(u)
 	})
 	var taken *TakenError

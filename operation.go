@@ -136,7 +136,10 @@ type Operation struct {
 	Revision int64
 	Kind     OperationKind
 	Origin   Origin
-	State    State
+	// Key is the idempotency key of the call that asked for it, "" where no
+	// call did. See [Payment.Asked].
+	Key   string
+	State State
 	// Sale: an authorize operation that collects at once.
 	Sale bool
 	// Amount asked for. Approved is what the provider approved of it: held for

@@ -141,7 +141,7 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 		q := p.clone()
 		out, mine = nil, nil
 		u := c.begin(ctx, tx, q, now)
-		u.fresh = true
+		u.fresh, u.asked = true, r.Key
 		u.claims = append(u.claims, Claim{Kind: ClaimKey, Key: "create:" + r.Key, Owner: q.ID, Payment: q.ID, Fingerprint: print})
 		if q.HoldsReference {
 			u.claims = append(u.claims, Claim{Kind: ClaimReference, Key: q.Reference, Owner: q.ID, Payment: q.ID})

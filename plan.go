@@ -21,6 +21,7 @@ type unit struct {
 	now time.Time
 	key cipher.AEAD // of the payment's subject; nil until needed
 
+	asked   string // the key of the call that runs the unit
 	fresh   bool   // the payment is new
 	was     Status // before the unit
 	claims  []Claim
@@ -89,6 +90,9 @@ func (u *unit) newOperation(kind OperationKind, origin Origin, amount money.Amou
 	o := &Operation{
 		ID: numbered(u.p.ID, "o", len(u.p.Operations)+1), PaymentID: u.p.ID, Kind: kind, Origin: origin,
 		State: StatePlanned, Amount: amount, Approved: money.Zero(amount.Currency()), CreatedAt: u.now,
+	}
+	if origin == OriginShop {
+		o.Key = u.asked
 	}
 	u.touch(o)
 	u.p.Operations = append(u.p.Operations, o)

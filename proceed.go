@@ -101,7 +101,7 @@ func (c *Client) proceedWith(ctx context.Context, id string, ch Choice, payer bo
 	if c.blockedBy(p) != "" {
 		return c.reveal(ctx, p)
 	}
-	out, err := c.open(ctx, p, w, route, claim, payer)
+	out, err := c.open(ctx, p, w, route, claim, ch.Key, payer)
 	if err != nil && p.Version != before && !errors.Is(err, ErrRecord) {
 		err = &RecordError{PaymentID: p.ID, Err: err} // the open attempt was closed before
 	}
@@ -127,7 +127,7 @@ func (c *Client) referenceFree(ctx context.Context, p *Payment) error {
 }
 
 // open starts the attempt that a choice asks for, and drives it.
-func (c *Client) open(ctx context.Context, p *Payment, w wish, route Route, claim Claim, payer bool) (*Payment, error) {
+func (c *Client) open(ctx context.Context, p *Payment, w wish, route Route, claim Claim, key string, payer bool) (*Payment, error) {
 	out, mine, err := c.change(ctx, p.ID, func(u *unit) error {
 		if settled(u.p) || c.blockedBy(u.p) != "" {
 			return errNothing
@@ -135,13 +135,14 @@ func (c *Client) open(ctx context.Context, p *Payment, w wish, route Route, clai
 		if err := u.tx.Claim(u.ctx, claim); err != nil {
 			return err
 		}
-		key, err := u.aead()
+		u.asked = key
+		seal, err := u.aead()
 		if err != nil {
 			return err
 		}
 		u.p.Route = route.Providers
 		u.p.ExpiresAt = u.now.Add(c.cfg.ExpireAfter)
-		if u.p.Sealed, err = c.keys.sealJSON(key, w, wishPlace(u.p.ID)); err != nil {
+		if u.p.Sealed, err = c.keys.sealJSON(seal, w, wishPlace(u.p.ID)); err != nil {
 			return err
 		}
 		caps, _ := c.capsFor(route.Providers[0], w.Method.Method)

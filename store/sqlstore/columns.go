@@ -78,7 +78,7 @@ var paymentTable = table{name: "payment_payments", columns: []column{
 }, beside: []column{{"lease_owner", ClassState}, {"lease_until", ClassTime}}}
 
 var operationTable = table{name: "payment_operations", columns: []column{
-	{"id", ClassID}, {"payment_id", ClassID}, {"position", ClassState}, {"revision", ClassState}, {"kind", ClassState}, {"origin", ClassState},
+	{"id", ClassID}, {"payment_id", ClassID}, {"position", ClassState}, {"revision", ClassState}, {"kind", ClassState}, {"origin", ClassState}, {"asked_key", ClassID},
 	{"state", ClassState}, {"sale", ClassState}, {"amount", ClassMoney}, {"currency", ClassMoney}, {"approved", ClassMoney}, {"approved_currency", ClassMoney},
 	{"provider", ClassState}, {"method", ClassState}, {"target", ClassID}, {"dispute", ClassID}, {"ref", ClassProvider}, {"refs", ClassProvider}, {"data", ClassProvider},
 	{"charging", ClassState}, {"payable", ClassState}, {"payable_until", ClassTime}, {"expires_at", ClassTime},

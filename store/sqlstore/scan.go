@@ -211,7 +211,7 @@ func scanOperation(r row) (*payment.Operation, error) {
 	var position int64
 	var splits []splitText
 	dest := make([]any, 0, len(operationTable.columns))
-	dest = append(dest, text(&o.ID), text(&o.PaymentID), numberInto{&position}, numberInto{&o.Revision}, text(&o.Kind), text(&o.Origin), text(&o.State), flagInto{&o.Sale},
+	dest = append(dest, text(&o.ID), text(&o.PaymentID), numberInto{&position}, numberInto{&o.Revision}, text(&o.Kind), text(&o.Origin), text(&o.Key), text(&o.State), flagInto{&o.Sale},
 		minorInto{&o.Amount}, currencyInto{&o.Amount}, minorInto{&o.Approved}, currencyInto{&o.Approved},
 		text(&o.Provider), text(&o.Method), text(&o.Target), text(&o.Dispute), text(&o.Ref), jsonInto{&o.Refs}, jsonInto{&o.Data},
 		flagInto{&o.Charging}, flagInto{&o.Payable}, timeInto{&o.PayableUntil}, timeInto{&o.ExpiresAt},

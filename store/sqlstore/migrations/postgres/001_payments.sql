@@ -80,6 +80,7 @@ CREATE TABLE payment_operations (
     revision          BIGINT NOT NULL,
     kind              TEXT NOT NULL,
     origin            TEXT NOT NULL,
+    asked_key         TEXT NOT NULL,
     state             TEXT NOT NULL,
     sale              BOOLEAN NOT NULL,
     amount            BIGINT NOT NULL,

@@ -80,6 +80,7 @@ CREATE TABLE payment_operations (
     revision          INTEGER NOT NULL,
     kind              TEXT NOT NULL,
     origin            TEXT NOT NULL,
+    asked_key         TEXT NOT NULL,
     state             TEXT NOT NULL,
     sale              INTEGER NOT NULL CHECK (sale IN (0, 1)),
     amount            INTEGER NOT NULL,
