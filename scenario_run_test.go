@@ -2,6 +2,7 @@ package payment_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -204,5 +205,44 @@ func TestNewMissesAnInstance(t *testing.T) {
 		require.Equal(t, payment.StatusCaptured, s.agree(p.ID).Status)
 		_, err = payment.New(payment.Config{Store: store, Providers: []payment.Provider{now.Narrow()}, Now: s.clock.Now})
 		require.NoError(t, err, "once they have ended it may go")
+	})
+}
+
+// poisoned cannot read some payments: their rows are damaged.
+type poisoned struct {
+	payment.Store
+	ids map[string]bool
+}
+
+func (s *poisoned) Payment(ctx context.Context, id string) (*payment.Payment, error) {
+	if s.ids[id] {
+		return nil, errors.New("the row is damaged")
+	}
+	return s.Store.Payment(ctx, id)
+}
+
+// More payments than the worker takes at a time can never be repaired. They
+// hold up no other.
+func TestPaymentsThatCannotBeRepairedHoldUpNoOther(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, inner payment.Store) {
+		store := &poisoned{Store: inner, ids: map[string]bool{}}
+		s := open(t, store, fake.Options{})
+		for i := range 40 {
+			r := s.request(fmt.Sprint("damaged-", i))
+			p, err := s.pay.Create(s.ctx, r)
+			require.NoError(t, err)
+			store.ids[p.ID] = true
+		}
+		s.bank.Script("pay", fake.TimeoutAfter(), fake.TimeoutAfter(), fake.TimeoutAfter())
+		s.clock.Add(time.Minute)
+		p, err := s.pay.Create(s.ctx, s.request("healthy"))
+		require.NoError(t, err)
+		s.clock.Add(100 * 24 * time.Hour) // all are due, the damaged ones first
+		for range 2 {
+			_, err = s.pay.RunOnce(s.ctx)
+			require.NoError(t, err)
+		}
+		require.Equal(t, payment.StatusExpired, s.get(p.ID).Status)
 	})
 }

@@ -68,53 +68,64 @@ func (c *Client) repairDue(ctx context.Context, owner string) (int, error) {
 	if err != nil || len(due) == 0 {
 		return 0, err
 	}
+	done := make([]string, 0, len(due))
 	for _, id := range due {
 		if ctx.Err() != nil {
-			break
+			done = append(done, id)
+			continue
 		}
-		if err := c.repair(ctx, id); err != nil {
-			c.log.Error("payment: repair failed; it is tried again", "payment", id, "error", err)
+		switch stuck, err := c.repair(ctx, id); {
+		case err != nil:
+			c.log.Error("payment: repair failed; it is tried again when the lease is over", "payment", id, "error", err)
+		case stuck:
+			c.log.Warn("payment: nothing that is due could be done; it is tried again when the lease is over", "payment", id)
+		default:
+			done = append(done, id)
 		}
+	}
+	if len(done) == 0 {
+		return len(due), nil
 	}
 	rctx, cancel := detached(ctx)
 	defer cancel()
-	return len(due), c.store.ReleaseDue(rctx, owner, due...)
+	return len(due), c.store.ReleaseDue(rctx, owner, done...)
 }
 
-// repair does what is due for one payment.
-func (c *Client) repair(ctx context.Context, id string) error {
-	last := int64(0)
+// repair does what is due for one payment. It is stuck if all of it changed
+// nothing: such a payment keeps its lease, so that it holds up no other.
+func (c *Client) repair(ctx context.Context, id string) (stuck bool, err error) {
+	version, idle := int64(0), 0
 	for range 16 { // bounded: each round does one thing
 		p, err := c.store.Payment(ctx, id)
 		if err != nil {
-			return err
+			return false, err
 		}
-		if p.Version == last {
-			return nil // the round before changed nothing: not this time
+		if idle++; p.Version != version {
+			version, idle = p.Version, 0
+		} // else what was done before changed nothing: on to the next
+		tasks := c.dueTasks(p)
+		if idle >= len(tasks) {
+			return len(tasks) > 0, nil
 		}
-		last = p.Version
-		task := c.nextTask(p)
-		if task == nil {
-			return nil
-		}
-		if err := task(ctx, p); err != nil {
-			return err
+		if err := tasks[idle](ctx, p); err != nil {
+			return false, err
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // task is one thing to do for a payment.
 type task func(ctx context.Context, p *Payment) error
 
-// nextTask is the first thing due, or nil.
-func (c *Client) nextTask(p *Payment) task {
+// dueTasks is what is due, the most urgent first.
+func (c *Client) dueTasks(p *Payment) []task {
 	now := c.now()
+	var tasks []task
 	if life := lifeOf(p); !life.IsZero() && !now.Before(life) {
 		if p.Unattended && len(p.attempts()) == 0 && now.Before(p.ExpiresAt.Add(c.cfg.ExpireAfter)) {
-			return c.sendUnattended
+			return []task{c.sendUnattended}
 		}
-		return func(ctx context.Context, p *Payment) error {
+		return []task{func(ctx context.Context, p *Payment) error {
 			return c.mend(ctx, p.ID, func(u *unit) error {
 				if life := lifeOf(u.p); life.IsZero() || u.now.Before(life) {
 					return errNothing
@@ -122,25 +133,23 @@ func (c *Client) nextTask(p *Payment) task {
 				u.expire()
 				return nil
 			})
-		}
+		}}
 	}
 	if p.Unattended && p.Status == StatusCreated && len(p.attempts()) == 0 && !now.Before(p.CreatedAt.Add(unattendedAfter)) {
-		return c.sendUnattended
+		return []task{c.sendUnattended}
 	}
 	if r := p.Review; r != nil && !r.Passed {
 		if r.By == "" && r.Stage == StageAfterAuthorize && !now.Before(p.UpdatedAt.Add(c.cfg.HookTimeout+c.skew)) {
-			return func(ctx context.Context, p *Payment) error { return c.driveAll(c.reviewAuthorized(ctx, p)) }
+			tasks = append(tasks, func(ctx context.Context, p *Payment) error { return c.driveAll(c.reviewAuthorized(ctx, p)) })
 		}
 		if !r.Until.IsZero() && !now.Before(r.Until) {
-			return c.endReview
+			tasks = append(tasks, c.endReview)
 		}
 	}
 	for _, o := range p.Operations {
-		if t := c.taskOf(p, o, now); t != nil {
-			return t
-		}
+		tasks = append(tasks, c.tasksOf(p, o, now)...)
 	}
-	return nil
+	return tasks
 }
 
 // unattendedAfter lets the process that created a payment send it itself.
@@ -179,21 +188,20 @@ func willNotChange(err error) bool {
 	return false
 }
 
-// taskOf is what is due for one operation, or nil.
-func (c *Client) taskOf(p *Payment, o *Operation, now time.Time) task {
+// tasksOf is what is due for one operation.
+func (c *Client) tasksOf(p *Payment, o *Operation, now time.Time) []task {
+	var tasks []task
 	if o.Kind == OpAuthorize && !o.Sale && o.State == StateApproved && !o.ExpiresAt.IsZero() &&
 		!now.Before(o.ExpiresAt) && p.capturable(o).IsPositive() && p.held(o).IsPositive() {
-		return c.endHold(o.ID)
+		tasks = append(tasks, c.endHold(o.ID))
 	}
 	for _, s := range o.Steps {
 		if s.DueAt.IsZero() || now.Before(s.DueAt) {
 			continue
 		}
-		if t := c.stepTask(o, s, now); t != nil {
-			return t
-		}
+		tasks = append(tasks, c.stepTask(o, s, now))
 	}
-	return nil
+	return tasks
 }
 
 // stepTask is what is due for one step: the policy of recovery. See
