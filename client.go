@@ -59,7 +59,7 @@ func (c *Client) start() error {
 	if c.ordersKey, err = c.printer.derive("orders"); err != nil {
 		return err
 	}
-	open, err := c.store.Payments(ctx, PaymentQuery{OpenOnly: true, Limit: 1000})
+	open, err := c.store.Payments(ctx, PaymentQuery{OpenNotAt: c.order, Limit: 20})
 	if err != nil {
 		return fmt.Errorf("payment: read open payments: %w", err)
 	}

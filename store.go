@@ -147,6 +147,9 @@ type PaymentQuery struct {
 	ParkedOnly bool
 	// OpenOnly lists those with an outstanding operation.
 	OpenOnly bool
+	// OpenNotAt lists those with an outstanding operation at a provider that
+	// is named and not among these.
+	OpenNotAt []string
 	// From and To bound CreatedAt: [From, To). Zero for no bound.
 	From, To time.Time
 	// After continues behind a cursor that [Cursor] made from the last payment

@@ -38,7 +38,10 @@ func Matches(q payment.PaymentQuery, p *payment.Payment) bool {
 		return false
 	}
 	return (q.Provider == "" || anyOperation(p, func(o *payment.Operation) bool { return o.Provider == q.Provider })) &&
-		(!q.OpenOnly || anyOperation(p, func(o *payment.Operation) bool { return o.State.Outstanding() }))
+		(!q.OpenOnly || anyOperation(p, func(o *payment.Operation) bool { return o.State.Outstanding() })) &&
+		(len(q.OpenNotAt) == 0 || anyOperation(p, func(o *payment.Operation) bool {
+			return o.State.Outstanding() && o.Provider != "" && !slices.Contains(q.OpenNotAt, o.Provider)
+		}))
 }
 
 func anyOperation(p *payment.Payment, ok func(*payment.Operation) bool) bool {

@@ -154,6 +154,13 @@ func (r *reader) payments(ctx context.Context, q payment.PaymentQuery) ([]*payme
 	if q.OpenOnly {
 		f.add("id IN (SELECT payment_id FROM payment_operations WHERE " + outstanding + ")")
 	}
+	if n := len(q.OpenNotAt); n > 0 {
+		names := make([]any, n)
+		for i, name := range q.OpenNotAt {
+			names[i] = escape(name)
+		}
+		f.add("id IN (SELECT payment_id FROM payment_operations WHERE ("+outstanding+") AND provider <> '' AND provider NOT IN (?"+strings.Repeat(", ?", n-1)+"))", names...)
+	}
 	if !q.From.IsZero() {
 		f.add("created_at >= ?", d.instant(q.From))
 	}

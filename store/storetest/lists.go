@@ -141,6 +141,9 @@ func paymentsFiltered(c *checker) {
 			}},
 		{"ParkedOnly", payment.PaymentQuery{ParkedOnly: true}, func(p *payment.Payment) bool { return p.Parked != nil }},
 		{"OpenOnly", payment.PaymentQuery{OpenOnly: true}, open},
+		{"OpenNotAt", payment.PaymentQuery{OpenNotAt: []string{"psp-0", "psp-2"}}, func(p *payment.Payment) bool {
+			return operation(p, func(o *payment.Operation) bool { return o.State.Outstanding() && o.Provider == "psp-1" })
+		}},
 		{"From and To", payment.PaymentQuery{From: epoch.Add(3 * time.Minute), To: epoch.Add(9 * time.Minute)},
 			func(p *payment.Payment) bool { return at(p) >= 3 && at(p) < 9 }},
 		{"all at once", payment.PaymentQuery{Reference: "order-1", Provider: "psp-1", OpenOnly: true, Statuses: []payment.Status{payment.StatusCaptured},
