@@ -48,6 +48,7 @@ func (u *unit) apply(e *Event, lease bool) error {
 	if o == nil {
 		return u.originate(e)
 	}
+	named := e.OperationID == o.ID || operationOf(e.StepKey) == o.ID
 	e.OperationID = o.ID
 	if s != nil {
 		e.StepKey = s.ID
@@ -76,6 +77,9 @@ func (u *unit) apply(e *Event, lease bool) error {
 			u.schedule(o, s)
 		}
 		return nil
+	}
+	if named && u.mistaken(e, o) {
+		return u.unmix(e, o, s)
 	}
 	return u.applyStatus(e, o, s, lease)
 }

@@ -71,6 +71,33 @@ func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State
 	return u.giveBack(o, false)
 }
 
+// mistaken reports whether a capture made at the provider was taken for ours,
+// whose outcome was open: the provider names another object for ours now.
+func (u *unit) mistaken(e *Event, o *Operation) bool {
+	root := u.p.Operation(o.Target)
+	return o.Kind == OpCapture && o.Origin != OriginProvider && root != nil && e.Status == ResultApproved && o.State == StateApproved &&
+		e.Ref != "" && o.Ref != "" && !o.known(e.Ref) && o.Ref != root.Ref && e.Ref != root.Ref
+}
+
+// unmix gives the object that was taken for ours to an operation of its own.
+func (u *unit) unmix(e *Event, o *Operation, s *Step) error {
+	root, theirs, amount := u.p.Operation(o.Target), o.Ref, o.Approved
+	if less(u.p.held(root), amount) {
+		u.park(e, o, fmt.Sprintf("the provider reports two captures, %s and %s, for one of ours", theirs, e.Ref), "compare with the provider's dashboard")
+		return nil
+	}
+	if err := u.tx.Release(u.ctx, ClaimRef, refKey(o.Provider, theirs), o.ID); err != nil {
+		return err
+	}
+	o.Ref = ""
+	if err := u.learn(o, s, e); err != nil {
+		return err
+	}
+	e.Applied, e.Reason = true, "the capture reported before was another one"
+	own := u.emit(&Event{Type: EventFact, Source: e.Source, Kind: OpCapture, Provider: o.Provider, Status: ResultApproved, Ref: theirs, Parent: root.Ref, Amount: amount})
+	return u.adopt(own, root, amount, StateApproved)
+}
+
 // refundTarget picks the sale or capture that a foreign refund draws on: the
 // one it names, else the first that can bear it, else the last.
 func (u *unit) refundTarget(e *Event, root *Operation, amount money.Amount) *Operation {

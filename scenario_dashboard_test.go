@@ -220,3 +220,27 @@ func TestDashboardVoidBesideOurCapture(t *testing.T) {
 		})
 	})
 }
+
+// Staff captures as much in the dashboard as we asked for and have no answer
+// to. Their capture is reported first and looks like ours; ours, reported
+// later under its own name, shows that both were made.
+func TestDashboardCaptureTakenForOurs(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{Personality: fake.Adyen, AsyncDelay: time.Hour})
+		p := s.authorized("order-1")
+		s.bank.Script("capture", fake.ResetAfter())
+		_, err := s.pay.Capture(s.ctx, p.ID, payment.CaptureParams{Key: "c1", Amount: usd(20_00)})
+		require.NoError(t, err)
+		require.NoError(t, s.bank.DashboardCapture(p.ID, usd(20_00)))
+		s.deliver()
+		s.clock.Add(2 * time.Hour)
+		s.quiet(3)
+		p = s.agree(p.ID)
+		require.Equal(t, usd(40_00), p.Totals.Captured.Done, dump(p))
+		require.Equal(t, usd(60_00), p.Capturable())
+		captures := operations(p, payment.OpCapture)
+		require.Len(t, captures, 2)
+		require.NotEqual(t, captures[0].Ref, captures[1].Ref)
+	})
+}
