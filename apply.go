@@ -81,6 +81,9 @@ func (u *unit) apply(e *Event, lease bool) error {
 	if named && u.mistaken(e, o) {
 		return u.unmix(e, o, s)
 	}
+	if !named && o.Kind == OpCapture && o.Final && e.Ref != "" && !o.known(e.Ref) {
+		o.Final = !u.c.capabilitiesOf(o).MultiCapture // it may be staff's, who did not say so
+	}
 	return u.applyStatus(e, o, s, lease)
 }
 
