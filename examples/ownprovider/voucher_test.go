@@ -57,6 +57,10 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusConflict)
 		return
 	}
+	if !known && o.Redemption != "" && o.Amount.Minor() > s.left(o.Redemption) {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return
+	}
 	if !known {
 		kind, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 		old = entry{Request: print, ID: kind[:3] + "_" + key, Status: "done", Amount: o.Amount, Of: o.Redemption}
@@ -66,6 +70,20 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.done[r.URL.Path] = old
 	}
 	s.answer(w, old, true)
+}
+
+// left is what of a redemption is not refunded yet.
+func (s *service) left(redemption string) (minor int64) {
+	for _, e := range s.done {
+		switch {
+		case e.Status != "done":
+		case e.ID == redemption:
+			minor += e.Amount.Minor()
+		case e.Of == redemption:
+			minor -= e.Amount.Minor()
+		}
+	}
+	return minor
 }
 
 func (s *service) answer(w http.ResponseWriter, e entry, known bool) {
@@ -111,6 +129,20 @@ func rig(providertest.Options) (*providertest.Rig, error) {
 			return "redeem"
 		},
 		Key: func(r *http.Request, _ []byte) string { return r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:] },
+		// What only this service's own words can say.
+		Conflict: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusConflict) }),
+		Alter: func(f providertest.Fault, _ string) func([]byte) ([]byte, error) {
+			return providertest.EditJSON(func(answer map[string]any) {
+				switch f {
+				case providertest.FaultOtherAmount:
+					answer["amount"].(map[string]any)["value"] = "3.21"
+				case providertest.FaultOtherCurrency:
+					answer["amount"].(map[string]any)["currency"] = "CHF"
+				case providertest.FaultNoRef:
+					delete(answer, "id")
+				}
+			})
+		},
 	}
 	server := httptest.NewServer(wire)
 	p := &ownprovider.Provider{BaseURL: server.URL, Key: payment.NewSecret("voucher_key"), HTTP: &http.Client{Transport: wire.Transport()}}

@@ -28,7 +28,7 @@ type Rule struct {
 
 // Rules lists the rules in the order they are checked.
 func Rules() []Rule {
-	return slices.Concat(staticRules(), flowRules(), moneyRules(), faultRules(), fenceRules(), webhookRules(), vaultRules(), safetyRules(), sideRules())
+	return slices.Concat(staticRules(), flowRules(), moneyRules(), faultRules(), answerRules(), fenceRules(), webhookRules(), vaultRules(), safetyRules(), sideRules())
 }
 
 // Violation is a rule that an adapter breaks.
@@ -101,7 +101,9 @@ func each(h Harness, do func(name, skipped string, run func() []Violation)) {
 // declared returns the reason for which a rule proves nothing, "" if it does.
 func declared(h Harness, r Rule) string {
 	for _, a := range r.needs {
-		if why, ok := h.Without[a]; ok {
+		if why, ok := h.Without[a]; ok && a == AbilityPayer {
+			return fmt.Sprintf("shown as far as the payer need not act, since %q is declared missing: %s", a, why)
+		} else if ok {
 			return fmt.Sprintf("not shown, since %q is declared missing: %s", a, why)
 		}
 	}
@@ -152,8 +154,8 @@ func one(h Harness, r Rule, m *Method) (found []Violation) {
 		}()
 		return r.run(c)
 	}()
-	if errors.Is(err, errNoFault) {
-		err = nil // declared
+	if errors.Is(err, errDeclared) {
+		err = nil
 	}
 	if err != nil {
 		fail(err)
@@ -308,17 +310,20 @@ func (c *check) wait() {
 	time.Sleep(10 * time.Millisecond)
 }
 
-// errNoFault: the rig cannot break calls in the way the rule wants, and says so.
-var errNoFault = errors.New("declared")
+// errDeclared: the rig cannot do what the rule wants, and the harness says so.
+var errDeclared = errors.New("declared in Harness.Without")
 
 // fault breaks the next call of a step.
 func (c *check) fault(step string, f Fault) error {
-	if _, ok := c.h.Without[Ability("fault:"+string(f))]; ok {
-		return errNoFault
+	one := Ability("fault:" + string(f))
+	for _, a := range []Ability{one, one + Ability(":"+step)} {
+		if _, ok := c.h.Without[a]; ok {
+			return errDeclared
+		}
 	}
 	err := c.rig.Fault(step, f)
 	if errors.Is(err, ErrNoFault) {
-		return fmt.Errorf("the rig does not know the fault %q: teach it, or declare Without[%q]", f, "fault:"+string(f))
+		return fmt.Errorf("the rig cannot break step %q with the fault %q: teach it, or declare Without[%q]: %w", step, f, one, err)
 	}
 	return err
 }

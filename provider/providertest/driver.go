@@ -222,7 +222,7 @@ func (c *check) carry(a *attempt, i int, stop bool) error {
 
 func (c *check) payer(a *attempt) (url.Values, error) {
 	if c.rig.Pay == nil {
-		return nil, fmt.Errorf("the payer must act, and the rig has no Pay")
+		return nil, fmt.Errorf("the payer must act, and the rig has no Pay: %w", errDeclared)
 	}
 	v, err := c.rig.Pay(Attempt{Operation: a.op, Payment: a.payment, Ref: a.ref, Method: a.instrument.Method, Action: a.last.Action})
 	if err != nil {

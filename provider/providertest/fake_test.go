@@ -37,7 +37,7 @@ var faults = map[providertest.Fault]fake.Fault{
 	providertest.FaultHang: fake.Hang(), providertest.FaultServerError: fake.ErrorBefore(), providertest.FaultServerErrorDone: fake.ErrorAfter(),
 	providertest.FaultGarbage: fake.Garbage(), providertest.FaultUnauthorized: fake.RejectedMerchant(),
 	providertest.FaultForbidden: fake.RejectedMerchant(), providertest.FaultTooMany: fake.RejectedMerchant(),
-	providertest.FaultBadRequest: fake.RejectedRequest(),
+	providertest.FaultBadRequest: fake.RejectedRequest(), providertest.FaultKeyConflict: fake.KeyBusy(),
 }
 
 // rigOf puts a fake under test, as wrap makes it.
@@ -103,6 +103,9 @@ func harnessOf(k fake.Personality, wrap func(*fake.Provider) payment.Provider) p
 	h := providertest.Harness{
 		New:     func(o providertest.Options) (*providertest.Rig, error) { return rigOf(k, o, wrap), nil },
 		Without: map[providertest.Ability]string{},
+	}
+	for _, f := range []providertest.Fault{providertest.FaultRedirect, providertest.FaultOtherAmount, providertest.FaultOtherCurrency, providertest.FaultNoRef} {
+		h.Without[providertest.Ability("fault:"+string(f))] = "bank and adapter are one: no HTTP between them, and no answer on a wire to alter"
 	}
 	decline := fake.TokenDecline(payment.ReasonInsufficientFunds)
 	switch k {

@@ -57,8 +57,8 @@ type Ability string
 
 // The abilities.
 const (
-	AbilityPayer     Ability = "payer"     // Rig.Pay
-	AbilityFault     Ability = "fault"     // Rig.Fault; "fault:reset" for a single one
+	AbilityPayer     Ability = "payer"     // Rig.Pay: what needs no act of the payer is checked without it
+	AbilityFault     Ability = "fault"     // Rig.Fault; "fault:reset" for a single one, "fault:reset:refund" at one step
 	AbilityTruth     Ability = "truth"     // Rig.Truth
 	AbilityWebhooks  Ability = "webhooks"  // Rig.Webhooks
 	AbilityForge     Ability = "forge"     // Rig.Sign
@@ -129,6 +129,8 @@ type Request struct {
 	// Content stands for all that was sent and must be the same on a replay:
 	// method, path, body.
 	Content string
+	// Elsewhere: it went to another host than the provider's, a read included.
+	Elsewhere bool
 }
 
 // Fault is a break of the network, or an answer of the provider's front door.
@@ -157,6 +159,22 @@ const (
 	FaultForbidden    Fault = "forbidden"
 	FaultTooMany      Fault = "too_many"
 	FaultBadRequest   Fault = "bad_request"
+	// FaultRedirect: the front door redirects (307) to another host, which would
+	// do the work and answer as the provider does. Whatever follows it there is
+	// in Rig.Requests, as Elsewhere.
+	FaultRedirect Fault = "redirect"
+	// FaultKeyConflict: no work, and the answer says in the provider's own words
+	// that the key is known with another request, or that one with it is in
+	// progress.
+	FaultKeyConflict Fault = "key_conflict"
+	// FaultOtherAmount, FaultOtherCurrency, FaultNoRef: the work is done, and the
+	// answer is whole and in the provider's own words, but it names another
+	// amount, another currency, or no object of the provider. An answer that
+	// names no amount anyway cannot be altered so: declare that for the step, as
+	// in Without["fault:other_amount:create"].
+	FaultOtherAmount   Fault = "other_amount"
+	FaultOtherCurrency Fault = "other_currency"
+	FaultNoRef         Fault = "no_ref"
 )
 
 // ErrNoFault says that a rig cannot break a call in this way.
@@ -165,7 +183,11 @@ var ErrNoFault = errors.New("providertest: the rig does not know this fault")
 // lacks returns the first of the needed abilities that is missing.
 func (h *Harness) lacks(r *Rig, m *Method, needs []Ability) (Ability, bool) {
 	for _, a := range needs {
-		if _, declared := h.Without[a]; declared || !r.has(m, a) {
+		_, declared := h.Without[a]
+		if a == AbilityPayer && declared {
+			continue // where the payer must act after all, the check ends there
+		}
+		if declared || !r.has(m, a) {
 			return a, true
 		}
 	}

@@ -45,7 +45,7 @@ func faultRules() []Rule {
 						return err
 					}
 					m := c.refund(p, p.amount)
-					if err := c.fault(m.spec.Name, k.fault); errors.Is(err, errNoFault) {
+					if err := c.fault(m.spec.Name, k.fault); errors.Is(err, errDeclared) {
 						continue
 					} else if err != nil {
 						return err
@@ -102,8 +102,8 @@ func faultRules() []Rule {
 			Why:  "It is how a lost answer is recovered: a replay that acts charges twice.",
 			run:  replays},
 		{ID: "key-other-request", needs: []Ability{AbilityPayer},
-			Text: "Within the key's life another request under a known key does not act.",
-			Why:  "A bug on our side must not move money twice.",
+			Text: "Within the key's life another request under a known key does not act, and is answered as a conflict: Unknown, with KeyConflict.",
+			Why:  "A bug on our side must not move money twice, and a conflict proves that an earlier send arrived: taken for a refusal, it is sent anew under another key.",
 			applies: func(c *check) bool {
 				return !c.mc.Refund.IsZero() && c.mc.PartialRefund && c.mc.Refund.Recovery.KeyLife > 0
 			},
@@ -121,9 +121,8 @@ func faultRules() []Rule {
 				r := payment.RefundRequest{Call: c.callOf(p.attempt, first.op, first.spec.Name, first.key), Amount: second.amount,
 					CaptureRef: p.capture, Captured: p.amount, Reason: "requested_by_customer"}
 				_, err = c.guarded("Refund", nil, func() (payment.Result, error) { return c.p.(payment.Refunder).Refund(c.ctx, r) })
-				var ce *payment.CallError
-				if errors.As(err, &ce) && ce.Kind == payment.KindUnknown && !ce.KeyConflict {
-					return errors.New("the conflict is Unknown and not marked KeyConflict: nobody learns that an earlier send arrived")
+				if err := conflicts(err); err != nil {
+					return err
 				}
 				c.wait()
 				return c.truth(p.op, 0, p.amount.Minor(), part)
@@ -219,7 +218,7 @@ func faultRules() []Rule {
 					a := c.newAttempt(c.sale(true), c.m.Approve)
 					r := c.request(a, 0)
 					a.key, a.step, a.ref = r.Key, r.Step, ""
-					if err := c.fault("lookup", f); errors.Is(err, errNoFault) {
+					if err := c.fault("lookup", f); errors.Is(err, errDeclared) {
 						continue
 					} else if err != nil {
 						return err
@@ -295,7 +294,7 @@ func errorKinds(c *check) error {
 			break
 		}
 		a := c.newAttempt(c.sale(true), c.m.Approve)
-		if err := c.fault(c.mc.Flow[0].Name, k.fault); errors.Is(err, errNoFault) {
+		if err := c.fault(c.mc.Flow[0].Name, k.fault); errors.Is(err, errDeclared) {
 			continue
 		} else if err != nil {
 			errs = append(errs, err)
@@ -339,31 +338,47 @@ func overDuring(c *check) error {
 // returns the step's place in the flow.
 func (c *check) lose() (*attempt, int, error) {
 	i := c.chargingStep()
-	a := c.newAttempt(c.sale(true), c.m.Approve)
-	for k := range i {
-		r, err := c.send(a, k)
-		if err != nil {
-			return nil, 0, fmt.Errorf("step %s: %w", c.mc.Flow[k].Name, err)
-		}
-		a.take(r)
-		if r.Status == payment.ResultActionRequired {
-			if _, err := c.payer(a); err != nil {
-				return nil, 0, err
-			}
-			if err := c.outcome(a); err != nil {
-				return nil, 0, err
-			}
-		}
-		if a.last.Status != payment.ResultContinue {
-			return nil, 0, fmt.Errorf("step %s ended with %s, not continue", c.mc.Flow[k].Name, a.last.Status)
-		}
+	a, err := c.upTo(i)
+	if err != nil {
+		return nil, 0, err
 	}
 	if err := c.fault(c.mc.Flow[i].Name, FaultLost); err != nil {
 		return nil, 0, err
 	}
-	_, err := c.send(a, i)
+	_, err = c.send(a, i)
 	return a, i, ofKind(err, payment.KindUnknown)
 }
+
+// upTo carries an attempt to where step i is the next to be sent.
+func (c *check) upTo(i int) (*attempt, error) {
+	a := c.newAttempt(c.sale(true), c.m.Approve)
+	for k := range i {
+		r, err := c.send(a, k)
+		if err != nil {
+			return nil, fmt.Errorf("step %s: %w", c.mc.Flow[k].Name, err)
+		}
+		a.take(r)
+		if r.Status == payment.ResultActionRequired {
+			if _, err := c.payer(a); err != nil {
+				return nil, err
+			}
+			if err := c.outcome(a); err != nil {
+				return nil, err
+			}
+		}
+		switch a.last.Status {
+		case payment.ResultContinue:
+		case payment.ResultApproved:
+			return nil, errNoStep
+		default:
+			return nil, fmt.Errorf("step %s ended with %s, not continue", c.mc.Flow[k].Name, a.last.Status)
+		}
+	}
+	return a, nil
+}
+
+// errNoStep: the payment was approved before the step; another needs it.
+var errNoStep = errors.New("the payment was approved before this step")
 
 // replays sends each write of a payment's life twice.
 func replays(c *check) error {

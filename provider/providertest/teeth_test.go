@@ -372,6 +372,35 @@ var sabotages = []sabotage{
 			return p.Refund(ctx, q)
 		}
 	})},
+	{"key-other-request", "a taken key as a refusal", fake.Plain, with(func(p *fake.Provider, b *broken) {
+		b.refund = func(ctx context.Context, q payment.RefundRequest) (payment.Result, error) {
+			return rekind(payment.KindUnknown, payment.KindRejectedRequest)(p.Refund(ctx, q))
+		}
+	})},
+	{"key-other-request", "the first answer for the second request", fake.Plain, with(func(p *fake.Provider, b *broken) {
+		b.refund = func(ctx context.Context, q payment.RefundRequest) (payment.Result, error) {
+			r, err := p.Refund(ctx, q)
+			if err != nil {
+				return payment.Result{Status: payment.ResultApproved, Ref: "re1"}, nil
+			}
+			return r, err
+		}
+	})},
+	{"key-conflict", "a key in progress as a refusal", fake.Stripe, with(func(p *fake.Provider, b *broken) {
+		b.authorize = func(ctx context.Context, q payment.AuthorizeRequest) (payment.Result, error) {
+			return rekind(payment.KindUnknown, payment.KindRejectedRequest)(p.Authorize(ctx, q))
+		}
+	})},
+	{"key-conflict", "a capture's conflict without its mark", fake.PayPal, with(func(p *fake.Provider, b *broken) {
+		b.capture = func(ctx context.Context, q payment.CaptureRequest) (payment.Result, error) {
+			r, err := p.Capture(ctx, q)
+			var ce *payment.CallError
+			if errors.As(err, &ce) {
+				ce.KeyConflict = false
+			}
+			return r, err
+		}
+	})},
 	{"replay-after-lost", "the time in the key", fake.Plain, with(func(p *fake.Provider, b *broken) {
 		var sends atomic.Int64
 		b.authorize = func(ctx context.Context, q payment.AuthorizeRequest) (payment.Result, error) {
@@ -642,6 +671,9 @@ func clean(r rune) rune {
 func TestTeeth(t *testing.T) {
 	t.Parallel()
 	covered := make(map[string]bool)
+	for _, m := range mutants { // of TestTeethHTTP
+		covered[m.rule] = true
+	}
 	for _, s := range sabotages {
 		covered[s.rule] = true
 		t.Run(s.rule+"/"+s.what, func(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -37,18 +38,44 @@ type Wire struct {
 	// out what the protocol wants fresh (a nonce, a timestamp, the signature
 	// over them).
 	Content func(r *http.Request, body []byte) string
+	// Conflict answers as the provider does to a key that it knows with another
+	// request, or is working on. Required for [FaultKeyConflict]: no two
+	// providers say it alike.
+	Conflict http.Handler
+	// Alter returns what makes the provider's own answer to a step one about
+	// another amount ([FaultOtherAmount]), another currency
+	// ([FaultOtherCurrency]) or without its id ([FaultNoRef]); nil if such an
+	// answer cannot be. The rest of the answer stays as it is, a signature
+	// within it is made anew, and an amount or currency differs from whatever
+	// was asked: the suite pays 1000 and 12340 minor units of USD, where the
+	// method takes them, and parts of that. Required for those faults;
+	// [EditJSON] helps. An answer that Alter fails on is sent as it was.
+	Alter func(f Fault, step string) func(answer []byte) ([]byte, error)
 
 	mu       sync.Mutex
 	armed    map[string][]Fault
 	refuse   int
 	garbage  int
 	requests []Request
+	home     string // the address of the stand-in, once a redirect led away from it
 }
 
 // Fault arms a fault for the next request of a step; see [Rig].
 func (w *Wire) Fault(step string, f Fault) error {
-	if _, known := statusOf[f]; !known && f != FaultRefused && f != FaultReset && f != FaultLost && f != FaultHang && f != FaultGarbage && f != FaultServerErrorDone {
-		return ErrNoFault
+	switch f {
+	case FaultRefused, FaultReset, FaultLost, FaultHang, FaultGarbage, FaultServerErrorDone, FaultRedirect:
+	case FaultKeyConflict:
+		if w.Conflict == nil {
+			return fmt.Errorf("%w: set Wire.Conflict to what the provider answers to a key that it knows from another request", ErrNoFault)
+		}
+	case FaultOtherAmount, FaultOtherCurrency, FaultNoRef:
+		if w.Alter == nil || w.Alter(f, step) == nil {
+			return fmt.Errorf("%w: let Wire.Alter make the provider's answer one about something else", ErrNoFault)
+		}
+	default:
+		if _, known := statusOf[f]; !known {
+			return ErrNoFault
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -63,7 +90,8 @@ func (w *Wire) Fault(step string, f Fault) error {
 	return nil
 }
 
-// Requests returns the writes that arrived; see [Rig].
+// Requests returns the writes that arrived, and every connection to the host
+// that a redirect named; see [Rig].
 func (w *Wire) Requests() []Request {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -82,6 +110,10 @@ func (w *Wire) Transport() *http.Transport {
 			refuse := w.refuse > 0
 			if refuse {
 				w.refuse--
+			}
+			if host, _, err := net.SplitHostPort(addr); err == nil && host == elsewhere {
+				w.requests = append(w.requests, Request{Content: "connection to " + addr, Elsewhere: true})
+				addr = w.home // nothing leaves the machine
 			}
 			w.mu.Unlock()
 			if refuse {
@@ -112,6 +144,10 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	if r.Host == elsewhere {
+		w.Next.ServeHTTP(rw, r)
+		return
+	}
 	f := w.next(r, body)
 	if status, ok := statusOf[f]; ok {
 		rw.Header().Set("Content-Type", "application/json")
@@ -142,6 +178,12 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Unlock()
 		rw.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(rw, form)
+	case FaultRedirect:
+		w.sendAway(rw, r)
+	case FaultKeyConflict:
+		w.Conflict.ServeHTTP(rw, r)
+	case FaultOtherAmount, FaultOtherCurrency, FaultNoRef:
+		w.alter(rw, r, w.Alter(f, w.Step(r, body)))
 	default:
 		w.Next.ServeHTTP(rw, r)
 	}
