@@ -25,6 +25,7 @@
 // A failure names the rule, says why it matters, and then what was seen. [Check]
 // returns the same as values. [Rules] lists the rules.
 //
-// [Wire] is a RoundTripper that breaks calls and records requests, for adapters
-// that speak HTTP.
+// [Wire] breaks calls and records requests, for adapters that speak HTTP. What
+// only the provider's own words can say (that a key is taken, an answer about
+// another amount) the harness gives it.
 package providertest

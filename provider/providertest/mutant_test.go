@@ -16,6 +16,7 @@ import (
 
 	"github.com/tender-go/payment"
 	"github.com/tender-go/payment/examples/ownprovider"
+	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/providertest"
 )
 
@@ -126,10 +127,24 @@ var (
 	})
 )
 
+// approves believes an answer about something else.
+func approves(amount string) func(payment.Result, error) (payment.Result, error) {
+	return func(r payment.Result, err error) (payment.Result, error) {
+		var ce *payment.CallError
+		if errors.As(err, &ce) && ce.Message == "the answer is about something else" {
+			named, perr := money.Parse(amount, money.USD)
+			return payment.Result{Status: payment.ResultApproved, Captured: true, Ref: "v1", Amount: named}, perr
+		}
+		return r, err
+	}
+}
+
 var mutants = []mutant{
 	{rule: "other-answer", what: "does not look at the amount", transport: anyAmount},
 	{rule: "other-answer", what: "does not look at the currency", transport: anyCurrency},
 	{rule: "other-answer", what: "does not look at the id", transport: anyID},
+	{rule: "other-answer", what: "approves another amount and names it", say: approves("3.21")},
+	{rule: "other-answer-later", what: "approves another amount and names it", say: approves("3.21")},
 	{rule: "other-answer", what: "takes what it does not understand for a refusal", say: func(r payment.Result, err error) (payment.Result, error) {
 		var ce *payment.CallError
 		if errors.As(err, &ce) && ce.Message == "the answer is about something else" {

@@ -14,7 +14,7 @@ var others = []Fault{FaultOtherAmount, FaultOtherCurrency, FaultNoRef}
 func answerRules() []Rule {
 	return []Rule{
 		{ID: "other-answer", needs: []Ability{AbilityFault, AbilityPayer},
-			Text:    "At every step of the flow an answer about another amount or currency, or without the provider's id, is Unknown; an approval of another amount may name that amount instead.",
+			Text:    "At every step of the flow an answer about another amount or currency, or without the provider's id, is Unknown.",
 			Why:     "Counted as approved, an order of 100 is shipped for a payment of 1, or for one that nobody can refund.",
 			applies: func(c *check) bool { return c.remoteStep() >= 0 },
 			run:     otherAnswers},
@@ -48,10 +48,6 @@ func answerRules() []Rule {
 func verdict(f Fault, asked money.Amount, r payment.Result, err error) error {
 	if err != nil {
 		return ofKind(err, payment.KindUnknown)
-	}
-	if f == FaultOtherAmount && r.Status == payment.ResultApproved &&
-		r.Amount.Currency() == asked.Currency() && r.Amount != asked {
-		return nil // named as it was: the client keeps it for a person
 	}
 	about := map[Fault]string{FaultOtherAmount: "about another amount", FaultOtherCurrency: "about another currency", FaultNoRef: "without the provider's id"}[f]
 	return fmt.Errorf("an answer %s was read as %s of %s; if the adapter looks at that, see that the rig's fault %q really alters the answer", about, r.Status, asked, f)
@@ -170,8 +166,11 @@ func otherLookups(c *check) error {
 			continue
 		}
 		r, _, err := c.lookupAttempt(a)
-		if err != nil {
+		switch {
+		case err != nil:
 			continue // whatever its kind: a failed look-up proves nothing
+		case f == FaultOtherAmount && r.Status == payment.ResultApproved && r.Amount.Currency() == a.amount.Currency() && r.Amount != a.amount:
+			continue // told as it was found: the client keeps it for a person
 		}
 		if err := verdict(f, a.amount, r, nil); err != nil {
 			errs = append(errs, err)

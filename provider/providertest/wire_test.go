@@ -94,6 +94,43 @@ func TestWire(t *testing.T) {
 	}
 }
 
+// A redirect leads to another host, and what follows it there is seen; without
+// following it nothing is done.
+func TestWireRedirect(t *testing.T) {
+	t.Parallel()
+	for _, follow := range []bool{false, true} {
+		var hosts []string
+		wire := &providertest.Wire{
+			Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hosts = append(hosts, r.Host+r.URL.String()+r.Header.Get("X-Api-Key")) }),
+			Step: func(*http.Request, []byte) string { return "create" },
+		}
+		server := httptest.NewServer(wire)
+		defer server.Close()
+		client := &http.Client{Transport: wire.Transport()}
+		if !follow {
+			client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		}
+		require.NoError(t, wire.Fault("create", providertest.FaultRedirect))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/v1/create?a=b", strings.NewReader("amount=1"))
+		require.NoError(t, err)
+		r.Header.Set("X-Api-Key", "secret")
+		res, err := client.Do(r)
+		require.NoError(t, err)
+		require.NoError(t, res.Body.Close())
+		if !follow {
+			require.Equal(t, http.StatusTemporaryRedirect, res.StatusCode)
+			require.Empty(t, hosts)
+			require.Len(t, wire.Requests(), 1)
+			continue
+		}
+		require.Equal(t, []string{"elsewhere.invalid/v1/create?a=bsecret"}, hosts, "net/http hands on what it does not know to be a secret")
+		seen := wire.Requests()
+		require.Len(t, seen, 2)
+		require.False(t, seen[0].Elsewhere)
+		require.True(t, seen[1].Elsewhere)
+	}
+}
+
 func TestWireUnknownFault(t *testing.T) {
 	t.Parallel()
 	wire := &providertest.Wire{}

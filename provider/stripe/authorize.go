@@ -305,6 +305,12 @@ func (p *Provider) answered(in *intent, ref string, v view) (payment.Result, err
 	if err != nil {
 		return payment.Result{}, err
 	}
+	// The intent is made for one amount, which it names in every state; a result
+	// names it again where money is held or collected.
+	total, _, _, err := in.amounts()
+	if err != nil || total != v.asked || (r.Amount.Currency() != "" && r.Amount != v.asked) {
+		return payment.Result{}, p.unreadable(v.step, "the answer names another amount than the payment's")
+	}
 	return r, nil
 }
 

@@ -2,8 +2,10 @@ package stripe_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -111,6 +113,32 @@ func stepOf(r *http.Request, _ []byte) string {
 	return last // confirm, capture, cancel
 }
 
+// keyInUse is Stripe's answer while a request with the same key is in progress.
+// Source: docs.stripe.com/error-codes, idempotency_key_in_use; 409 there.
+func keyInUse(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusConflict)
+	_, _ = io.WriteString(w, `{"error":{"type":"invalid_request_error","code":"idempotency_key_in_use","message":"There is currently another in-progress request using this Idempotent Key"}}`)
+}
+
+// alter makes an answer of Stripe one about something else.
+func alter(f providertest.Fault, _ string) func([]byte) ([]byte, error) {
+	return providertest.EditJSON(func(answer map[string]any) {
+		switch f {
+		case providertest.FaultOtherAmount: // in every field that names one
+			for _, field := range []string{"amount", "amount_capturable", "amount_received"} {
+				if n, ok := answer[field].(json.Number); ok && n != "0" {
+					answer[field] = 320
+				}
+			}
+		case providertest.FaultOtherCurrency:
+			answer["currency"] = "sek"
+		case providertest.FaultNoRef:
+			delete(answer, "id")
+		}
+	})
+}
+
 func newRig(o providertest.Options, multi bool) (*providertest.Rig, error) {
 	var hook hookServer
 	receiver := httptest.NewServer(&hook)
@@ -123,7 +151,10 @@ func newRig(o providertest.Options, multi bool) (*providertest.Rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	wire := &providertest.Wire{Next: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}, Step: stepOf}
+	wire := &providertest.Wire{
+		Next: &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}, Step: stepOf,
+		Conflict: http.HandlerFunc(keyInUse), Alter: alter,
+	}
 	front := httptest.NewServer(wire)
 	closeAll := func() {
 		front.Close()

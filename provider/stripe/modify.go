@@ -72,6 +72,9 @@ func (p *Provider) Capture(ctx context.Context, r payment.CaptureRequest) (payme
 	res.ExpiresAt = unix(0)
 	if !p.multi && r.Data[dataMulti] != "available" {
 		// One capture is all there is, so the sum is this one.
+		if received != r.Amount {
+			return payment.Result{}, p.unreadable(r.Step, "the answer names another amount than the one to capture")
+		}
 		res.Amount = received
 	} else if received.Minor() < r.Amount.Minor() {
 		return payment.Result{}, p.unreadable(r.Step, "less was received in all than this capture asked for")
@@ -348,7 +351,11 @@ func (p *Provider) Refund(ctx context.Context, r payment.RefundRequest) (payment
 		}
 		return payment.Result{}, f.call
 	}
-	return p.refunded(re, r.Step, r.Amount)
+	res, err := p.refunded(re, r.Step, r.Amount)
+	if err == nil && res.Amount != r.Amount {
+		return payment.Result{}, p.unreadable(r.Step, "the answer names another amount than the one to refund")
+	}
+	return res, err
 }
 
 // refunded says what a refund means.
