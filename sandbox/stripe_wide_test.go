@@ -57,6 +57,25 @@ func TestMulticapture(t *testing.T) {
 	require.Equal(t, "final_capture", stripeError(t, err).Param)
 }
 
+// Several captures are for cards online of the brands that Stripe documents, and
+// where they are asked for.
+func TestMulticaptureAvailability(t *testing.T) {
+	t.Parallel()
+	b := start(t, sandbox.Options{})
+	status := func(token, ask string) string {
+		pi, err := b.card(token, manual, func(p *stripe.PaymentIntentParams) {
+			p.PaymentMethodOptions = &stripe.PaymentIntentPaymentMethodOptionsParams{Card: &stripe.PaymentIntentPaymentMethodOptionsCardParams{RequestMulticapture: stripe.String(ask)}}
+			p.AddExpand("latest_charge")
+		})
+		require.NoError(t, err, token)
+		return string(pi.LatestCharge.PaymentMethodDetails.Card.Multicapture.Status)
+	}
+	for _, token := range []string{"pm_card_visa", "pm_card_mastercard", "pm_card_amex", "pm_card_discover", "pm_card_diners", "pm_card_unionpay", "pm_card_jcb"} {
+		require.Equal(t, "available", status(token, "if_available"), token)
+		require.Equal(t, "unavailable", status(token, "never"), token)
+	}
+}
+
 func TestPartialCaptureReleasesTheRest(t *testing.T) {
 	t.Parallel()
 	b := start(t, sandbox.Options{})
@@ -97,6 +116,19 @@ func TestCancel(t *testing.T) {
 	require.EqualValues(t, 2000, gross)
 }
 
+func TestDescriptors(t *testing.T) {
+	t.Parallel()
+	b := start(t, sandbox.Options{})
+	for suffix, good := range map[string]bool{"VASES 7": true, "7": false, "A*B": false} {
+		_, err := b.sc.PaymentIntents.New(&stripe.PaymentIntentParams{Amount: stripe.Int64(500), Currency: stripe.String("usd"), StatementDescriptorSuffix: &suffix})
+		if good {
+			require.NoError(t, err)
+		} else {
+			require.Equal(t, "statement_descriptor_suffix", stripeError(t, err).Param)
+		}
+	}
+}
+
 func TestAmountsAndCurrencies(t *testing.T) {
 	t.Parallel()
 	b := start(t, sandbox.Options{})
@@ -108,6 +140,7 @@ func TestAmountsAndCurrencies(t *testing.T) {
 		{50, "usd", ""}, {49, "usd", "amount_too_small"}, {100000000, "usd", "amount_too_large"}, {0, "usd", "parameter_invalid_integer"},
 		{-5, "usd", "parameter_invalid_integer"}, {500, "jpy", ""}, {49, "jpy", "amount_too_small"}, {1230, "kwd", ""}, {1234, "kwd", "invalid_charge_amount"},
 		{500, "isk", ""}, {550, "isk", "invalid_charge_amount"}, {500, "USD", ""}, {500, "xxx", "-"},
+		{99_999_999, "usd", ""}, {999_999_999_999, "idr", ""}, {1_000_000_000_000, "idr", "amount_too_large"},
 	} {
 		_, err := b.sc.PaymentIntents.New(&stripe.PaymentIntentParams{Amount: stripe.Int64(tc.amount), Currency: stripe.String(tc.currency)})
 		if tc.code == "" {

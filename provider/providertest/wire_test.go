@@ -101,7 +101,9 @@ func TestWireRedirect(t *testing.T) {
 	for _, follow := range []bool{false, true} {
 		var hosts []string
 		wire := &providertest.Wire{
-			Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { hosts = append(hosts, r.Host+r.URL.String()+r.Header.Get("X-Api-Key")) }),
+			Next: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				hosts = append(hosts, r.Host+r.URL.String()+r.Header.Get("X-Api-Key"))
+			}),
 			Step: func(*http.Request, []byte) string { return "create" },
 		}
 		server := httptest.NewServer(wire)

@@ -47,12 +47,9 @@ func flowOf(r payment.AuthorizeRequest) string {
 }
 
 func (p *Provider) create(ctx context.Context, r payment.AuthorizeRequest) (payment.Result, error) {
-	n, err := units.ToUnits(r.Amount)
-	if err != nil {
-		return payment.Result{}, p.notSent(r.Step, "Amount", err.Error())
-	}
-	if n <= 0 {
-		return payment.Result{}, p.notSent(r.Step, "Amount", "is not more than zero")
+	n, bad := p.checkUnits(r.Step, r.Amount)
+	if bad != nil {
+		return payment.Result{}, bad
 	}
 	if err := p.checkAuthorize(r); err != nil {
 		return payment.Result{}, err
@@ -100,6 +97,7 @@ func (p *Provider) create(ctx context.Context, r payment.AuthorizeRequest) (paym
 	owner := r.ProviderCustomer
 	if r.Save && kind == "card" {
 		if owner == "" {
+			var err error
 			if owner, err = p.newCustomer(ctx, r.Call, r.Customer, r.Payer); err != nil {
 				return payment.Result{}, err
 			}
@@ -125,6 +123,10 @@ func (p *Provider) Validate(r payment.AuthorizeRequest) error {
 		return &payment.FieldError{Field: "Amount", Problem: "is not one that Stripe takes", Remedy: err.Error()}
 	}
 	r.Step = stepCreate
+	if _, bad := p.checkUnits(r.Step, r.Amount); bad != nil {
+		field, problem, _ := strings.Cut(bad.Message, ": ")
+		return &payment.FieldError{Field: field, Problem: problem}
+	}
 	err := p.checkAuthorize(r)
 	if err == nil {
 		_, _, err = p.share(r.Step, r.Amount, r.Splits)
@@ -161,6 +163,9 @@ func (p *Provider) checkAuthorize(r payment.AuthorizeRequest) error {
 		if r.Method.Method == payment.MethodWeChatPayApp && (r.Method.Fields["app_id"] == "" || wechatClient(r.Method) == "") {
 			return p.notSent(r.Step, `Method.Fields["app_id"]`, `or ["client"] is missing: an app pays with its WeChat app id and ios or android`)
 		}
+	}
+	if why := checkDescriptor(orElse(r.Descriptor, p.descriptor), stripeType(r.Method.Method)); why != "" {
+		return p.notSent(r.Step, "Descriptor", why)
 	}
 	if len(r.Metadata) > maxShopMetadata {
 		return p.notSent(r.Step, "Metadata", "has more than "+itoa(maxShopMetadata)+" entries")

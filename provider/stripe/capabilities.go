@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -44,7 +45,7 @@ func (p *Provider) Capabilities() payment.Capabilities { return clone(p.caps) }
 func clone(c payment.Capabilities) payment.Capabilities {
 	methods := make(map[payment.Method]payment.MethodCapabilities, len(c.Methods))
 	for m, mc := range c.Methods {
-		mc.Flow, mc.Currencies = slices.Clone(mc.Flow), slices.Clone(mc.Currencies)
+		mc.Flow, mc.Currencies, mc.Max = slices.Clone(mc.Flow), slices.Clone(mc.Currencies), maps.Clone(mc.Max)
 		methods[m] = mc
 	}
 	c.Methods = methods
@@ -114,6 +115,10 @@ func capabilities(c Config) payment.Capabilities {
 		money.CNY, money.AUD, money.CAD, money.CHF, money.DKK, money.EUR, money.GBP, money.HKD, money.JPY, money.NOK, money.SEK,
 		money.SGD, money.USD,
 	}, 180*day
+
+	for _, mc := range []*payment.MethodCapabilities{&card, &applePay, &present, &ideal, &grab, &alipay, &wechat} {
+		mc.Max = limits(mc.Currencies)
+	}
 
 	transfer := step(stepTransfer, true, rec)
 	if c.Account != "" {

@@ -169,6 +169,9 @@ func New(c Config) (*Provider, error) {
 	if c.Descriptor != descriptor(c.Descriptor) {
 		bad("Descriptor", "is longer than 22 characters or has one of < > \\ ' \" * or a character that is not ASCII", "shorten it")
 	}
+	if why := checkDescriptor(c.Descriptor, "card"); why != "" {
+		bad("Descriptor", why, "give a name that payers recognize")
+	}
 	p.caps = capabilities(c)
 	if c.Methods != nil {
 		allowed := make(map[payment.Method]payment.MethodCapabilities, len(c.Methods))

@@ -182,8 +182,10 @@ func TestMethodsAreRestricted(t *testing.T) {
 	require.False(t, ok)
 	caps.Methods[payment.MethodPayPal] = payment.MethodCapabilities{}
 	caps.Methods[payment.MethodIDEAL].Flow[0].MovesMoney = true
+	caps.Methods[payment.MethodIDEAL].Max[money.EUR] = 1
 	require.Len(t, p.Capabilities().Methods, 2, "what a caller does to its copy changes nothing")
 	require.False(t, p.Capabilities().Methods[payment.MethodIDEAL].Flow[0].MovesMoney)
+	require.EqualValues(t, 99_999_999, p.Capabilities().Methods[payment.MethodIDEAL].Max[money.EUR])
 }
 
 func TestCapabilitiesAreWhole(t *testing.T) {

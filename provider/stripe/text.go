@@ -9,7 +9,8 @@ import (
 func itoa(n int) string { return strconv.Itoa(n) }
 
 // descriptor makes a text fit for a payer's statement: at most 22 characters
-// of ASCII without < > \ ' " *. A payment does not fail for its label.
+// of ASCII without < > \ ' " *. What Stripe refuses all the same is found by
+// checkDescriptor before anything is sent.
 //
 // Source: docs.stripe.com/get-started/account/statement-descriptors.
 func descriptor(s string) string {

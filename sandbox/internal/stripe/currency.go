@@ -20,7 +20,13 @@ var minimum = map[string]int64{
 	"ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
 }
 
-const maxAmount = 99999999
+// maxAmount is the most that can be charged: twelve digits for IDR, eight else.
+func maxAmount(cur string) int64 {
+	if cur == "idr" {
+		return 999_999_999_999
+	}
+	return 99_999_999
+}
 
 func words(s string) map[string]bool {
 	m := map[string]bool{}
@@ -44,8 +50,8 @@ func checkAmount(amount int64, cur, param string) *apiError {
 	switch {
 	case amount < 1:
 		return invalid("parameter_invalid_integer", param, "This value must be greater than or equal to 1.")
-	case amount > maxAmount:
-		return invalid("amount_too_large", param, "Amount must be no more than "+display(maxAmount, cur))
+	case amount > maxAmount(cur):
+		return invalid("amount_too_large", param, "Amount must be no more than "+display(maxAmount(cur), cur))
 	case threeDecimal[cur] && amount%10 != 0:
 		return invalid("invalid_charge_amount", param, "Invalid amount: three-decimal currencies must be rounded to the nearest ten, so that the last digit is 0.")
 	case (cur == "isk" || cur == "ugx") && amount%100 != 0: // kept as two-decimal for old integrations, always ending in 00

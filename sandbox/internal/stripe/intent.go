@@ -127,6 +127,9 @@ func (p params) descriptors(descriptor, suffix *string) {
 		if strings.ContainsAny(v, `<>\'"*`) {
 			p.fail(invalid("", name, "The statement descriptor must not contain any of the characters < > \\ ' \" *."))
 		}
+		if v != "" && !strings.ContainsFunc(v, func(r rune) bool { return r|0x20 >= 'a' && r|0x20 <= 'z' }) {
+			p.fail(invalid("", name, "The statement descriptor must contain at least one letter."))
+		}
 	}
 }
 
