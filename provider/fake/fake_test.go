@@ -626,11 +626,79 @@ func TestDashboardVoidAndEarlyExpiry(t *testing.T) {
 	w.must(w.Authorize(ctx, hold("op2", "pay", "", usd(1000))))
 	w.events()
 	require.NoError(t, w.DashboardVoid("op1"))
-	require.Equal(t, payment.ResultCanceled, w.events()[0].Status)
+	void := w.events()
+	require.Len(t, void, 1)
+	require.Equal(t, payment.OpVoid, void[0].Kind)
+	require.Equal(t, usd(1000), void[0].Amount)
+	require.Equal(t, payment.ResultCanceled, w.must(w.lookup("op1", "pay", "", payment.OpAuthorize)).Status)
 	require.NoError(t, w.AuthorizationExpires("op2"))
 	require.Equal(t, payment.ResultExpired, w.events()[0].Status)
 	require.Error(t, w.DashboardVoid("op2"))
 	require.ErrorContains(t, w.PayerPays("nobody"), "knows nothing of that name")
+}
+
+// What staff make in the dashboard carries no id of ours, only its parent's: the
+// provider made it. Where the provider notifies about our own object instead,
+// what we put on that is there.
+func TestDashboardCarriesNoIDsOfOurs(t *testing.T) {
+	t.Parallel()
+	for _, k := range fake.Personalities() {
+		for _, held := range []bool{true, false} {
+			w := open(t, fake.Options{Personality: k})
+			method, mc := payment.Method(""), payment.MethodCapabilities{}
+			for m, c := range w.Capabilities().Methods {
+				method, mc = m, c
+			}
+			if held && !mc.Hold || !held && !mc.Sale {
+				continue
+			}
+			c := money.USD
+			if len(mc.Currencies) == 1 {
+				c = mc.Currencies[0]
+			}
+			ref := ""
+			for _, s := range mc.Flow {
+				r := hold("op1", s.Name, ref, money.Of(1000, c))
+				r.Capture, r.Method.Method, r.Until = !held, method, w.now.Add(time.Hour)
+				res := w.must(w.Authorize(ctx, r))
+				if ref = res.Ref; res.Status == payment.ResultActionRequired {
+					require.NoError(t, w.PayerPays("op1"))
+				}
+				if res.Status == payment.ResultApproved {
+					break
+				}
+			}
+			if paid := w.events(); len(paid) > 0 {
+				require.Equal(t, "op1", paid[len(paid)-1].OperationID, "ours carries ours at %s", k)
+				ref = paid[len(paid)-1].Ref
+			}
+			strange := func(what string, err error, kind payment.OperationKind) {
+				require.NoError(t, err)
+				for _, e := range w.events() {
+					require.Equal(t, kind, e.Kind, "%s at %s", what, k)
+					require.Empty(t, e.OperationID+e.StepKey, "%s at %s", what, k)
+					require.Equal(t, ref, e.Parent, "%s at %s", what, k)
+					require.Equal(t, k == fake.Stripe && kind == payment.OpCapture, e.Ref == "", "%s at %s", what, k)
+				}
+			}
+			if held {
+				strange("a capture", w.DashboardCapture("op1", money.Of(400, c)), payment.OpCapture)
+			}
+			strange("a refund", w.DashboardRefund("op1", money.Of(100, c)), payment.OpRefund)
+			switch {
+			case !held:
+			case k == fake.Stripe, k == fake.PayPal: // our intent, our authorization
+				require.NoError(t, w.DashboardVoid("op1"))
+				e := w.events()[0]
+				require.Equal(t, payment.OpAuthorize, e.Kind)
+				require.Equal(t, payment.ResultCanceled, e.Status)
+				require.Equal(t, [2]string{"op1", ref}, [2]string{e.OperationID, e.Ref})
+				require.Empty(t, e.StepKey)
+			default:
+				strange("a void", w.DashboardVoid("op1"), payment.OpVoid)
+			}
+		}
+	}
 }
 
 func TestVault(t *testing.T) {

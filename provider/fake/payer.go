@@ -152,19 +152,29 @@ func (p *Provider) DashboardCapture(id string, amount money.Amount) error {
 	})
 }
 
-// DashboardVoid releases an authorization in the provider's dashboard.
+// DashboardVoid releases an authorization in the provider's dashboard. Whose id
+// its notification carries is the provider's way: Stripe and PayPal notify that
+// our own object is canceled, with what we put on it (metadata, custom_id);
+// elsewhere the void is an object made there, which knows only its parent.
 func (p *Provider) DashboardVoid(id string) error {
 	return p.act("void", id, func(o *object, now time.Time) error {
 		if o.phase != phaseHeld {
 			return wrongPhase(o)
 		}
-		p.release(o, nil, ByDashboard, now)
-		if o.taken > 0 {
-			o.phase = phasePaid
-		} else {
-			o.phase = phaseCanceled
+		if p.d.sums || p.d.kind == PayPal {
+			p.release(o, nil, ByDashboard, now)
+			if o.taken > 0 {
+				o.phase = phasePaid
+			} else {
+				o.phase = phaseCanceled
+			}
+			p.tellObject(o, payment.ResultCanceled, now)
+			return nil
 		}
-		p.tellObject(o, payment.ResultCanceled, now)
+		t := p.newPart(o, payment.OpVoid, nil, "void", o.of(o.held()), partPending, now)
+		t.by = ByDashboard
+		p.voidNow(o, t, Fault{}, now)
+		p.tellPart(t, now)
 		return nil
 	})
 }

@@ -12,6 +12,11 @@ import (
 type Personality string
 
 // The personalities. The steps of each are named in brackets.
+//
+// A notification carries our ids where the provider's object holds them: Stripe's
+// metadata on what we made, Adyen's merchant reference, the out_trade_no and
+// refund number of Alipay and WeChat Pay, PayPal's custom_id and invoice_id. What
+// staff make in the provider's dashboard holds none of ours but its parent's.
 const (
 	// Plain: one step [pay] that holds or collects at once; everything is
 	// supported, synchronous, and found by look-up.
