@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/sandbox"
 )
 
 // learnt runs a scenario on every store, once with notifications and once where
@@ -121,21 +122,32 @@ func TestDashboardCapture(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			learnt(t, func(t *testing.T, o options) {
-				s := open(t, o)
-				r := request("pay", "order-1")
-				r.Capture = payment.CaptureManual
-				p, err := s.pay.Pay(s.ctx, r)
-				require.NoError(t, err)
-				require.NoError(t, c.staff(s, s.intent("order-1")))
-				if c.ours != nil {
-					if err := c.ours(s, p.ID); err != nil { // heard of it already
-						require.ErrorIs(t, err, payment.ErrNotAllowed)
+				for _, late := range []bool{false, true} { // the notification: before ours, or after
+					s := open(t, o)
+					r := request("pay", "order-1")
+					r.Capture = payment.CaptureManual
+					p, err := s.pay.Pay(s.ctx, r)
+					require.NoError(t, err)
+					s.deliver()
+					if late {
+						require.NoError(t, s.bank.Deliver(sandbox.DeliveryRule{Mode: sandbox.DeliverHold}))
 					}
+					require.NoError(t, c.staff(s, s.intent("order-1")))
+					s.deliver()
+					if c.ours != nil {
+						if err := c.ours(s, p.ID); o.hooks && !late { // heard of already
+							require.Error(t, err)
+						} else {
+							require.NoError(t, err)
+						}
+					}
+					s.bank.DeliverNormally()
+					s.bank.ReleaseWebhooks(false)
+					p = s.heard(o, p.ID)
+					s.agrees(p)
+					require.Equal(t, c.status, p.Status, dump(p))
+					require.Equal(t, c.taken, s.truth("order-1").collected)
 				}
-				p = s.heard(o, p.ID)
-				s.agrees(p)
-				require.Equal(t, c.status, p.Status, dump(p))
-				require.Equal(t, c.taken, s.truth("order-1").collected)
 			})
 		})
 	}
