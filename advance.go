@@ -17,7 +17,7 @@ func (u *unit) advance(e *Event, o *Operation, s *Step, lease bool) error {
 	caps := u.c.capabilitiesOf(o)
 	next, ok := nextSpec(caps.Flow, s.Name)
 	if !ok || s.State == StateApproved || o.later(s) {
-		u.ignore(e, "already known")
+		u.ignore(e, reasonKnown)
 		return nil
 	}
 	s.State, s.Closed, s.Doubt, s.DueAt, s.Failure = StateApproved, true, false, time.Time{}, Failure{}

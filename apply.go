@@ -240,7 +240,7 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 			s.State, s.Doubt, s.Closed, s.DueAt = to, false, true, time.Time{}
 			u.touchStep(s)
 		}
-		u.ignore(e, "already known")
+		u.ignore(e, reasonKnown)
 		return nil
 	}
 	if !o.State.May(to) {
@@ -275,7 +275,7 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 	case to.Dead():
 		o.Decline = e.Decline
 		if !e.At.IsZero() && o.Kind == OpAuthorize {
-			u.remember(o, dataEnded, e.At)
+			u.remember(o, dataEnded, e.At.UTC().Format(time.RFC3339Nano))
 		}
 		o.Payable = o.Kind == OpAuthorize && to == StateDeclined && e.Payable
 		err = u.setAction(o, nil)

@@ -2,6 +2,8 @@ package payment
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tender-go/payment/money"
@@ -71,6 +73,38 @@ func (u *unit) adopt(e *Event, root *Operation, amount money.Amount, state State
 	return u.giveBack(o, false)
 }
 
+// dataSum is what the provider reported as captured of an authorization while a
+// capture of ours was on its way, in minor units.
+const dataSum = "captured_there"
+
+// sumOpen begins what applyCumulative says while it cannot tell whose a sum is.
+const sumOpen = "the provider reports "
+
+// explainSums takes a reported sum in again once nothing of ours is on its way
+// that might be part of it.
+func (u *unit) explainSums() error {
+	for _, root := range u.p.Operations {
+		sum, err := strconv.ParseInt(root.Data[dataSum], 10, 64)
+		if err != nil || u.p.pendingCapture(root) {
+			continue
+		}
+		u.remember(root, dataSum, "")
+		e := u.emit(&Event{Type: EventFact, Source: SourceEngine, Kind: OpCapture, Provider: root.Provider, Status: ResultApproved,
+			OperationID: root.ID, Cumulative: true, Amount: money.Of(sum, u.p.Amount.Currency())})
+		if err := u.applyCumulative(e, root, false); err != nil {
+			return err
+		}
+		if k := u.p.Parked; k != nil && strings.HasPrefix(k.Why, sumOpen) && !strings.Contains(k.Why, "; ") && (e.Applied || e.Reason == reasonKnown) {
+			u.p.Parked = nil
+			u.note(EventFact, SourceEngine, root.ID, "the reported sum is explained: nobody is needed")
+		}
+	}
+	return nil
+}
+
+// reasonKnown says that a fact was recorded before.
+const reasonKnown = "already known"
+
 // mistaken reports whether a capture made at the provider was taken for ours,
 // whose outcome was open: the provider names another object for ours now.
 func (u *unit) mistaken(e *Event, o *Operation) bool {
@@ -131,7 +165,7 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 		return nil
 	}
 	if root.Sale {
-		u.ignore(e, "already known")
+		u.ignore(e, reasonKnown)
 		return nil
 	}
 	known := u.p.collected(root)
@@ -146,7 +180,7 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 	rest := minus(e.Amount, known)
 	switch {
 	case rest.IsZero():
-		u.ignore(e, "already known")
+		u.ignore(e, reasonKnown)
 		return nil
 	case rest.IsNegative():
 		u.ignore(e, "an earlier sum reported late")
@@ -164,7 +198,10 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 	}
 	for _, o := range u.p.Operations {
 		if o.Kind == e.Kind && rootOf(u.p, o) == root && o.State.Outstanding() {
-			u.park(e, o, fmt.Sprintf("the provider reports %s more %sd than is known, and %s is outstanding", rest, e.Kind, o.Amount), "compare with the provider's dashboard")
+			if e.Kind == OpCapture {
+				u.remember(root, dataSum, strconv.FormatInt(e.Amount.Minor(), 10))
+			}
+			u.park(e, o, fmt.Sprintf(sumOpen+"%s more %sd than is known, and %s is outstanding", rest, e.Kind, o.Amount), "compare with the provider's dashboard")
 			return nil
 		}
 	}

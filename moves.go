@@ -199,7 +199,7 @@ func (u *unit) applyDispute(e *Event) error {
 		return nil
 	}
 	if d.Status == f.Status && d.Amount == f.Amount && o.Revision != u.p.Version {
-		u.ignore(e, "already known")
+		u.ignore(e, reasonKnown)
 		return nil
 	}
 	o.Amount = f.Amount

@@ -192,6 +192,9 @@ func (u *unit) commit() error {
 	if err := u.takeEarly(); err != nil {
 		return err
 	}
+	if err := u.explainSums(); err != nil {
+		return err
+	}
 	if err := u.claim(); err != nil {
 		return err
 	}

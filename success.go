@@ -65,13 +65,15 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 // dataEnded is when the provider says that an attempt ended without money.
 const dataEnded = "ended"
 
-// remember keeps a time of the provider's with an operation.
-func (u *unit) remember(o *Operation, name string, at time.Time) {
+// remember keeps a fact of the provider's with an operation; "" forgets it.
+func (u *unit) remember(o *Operation, name, value string) {
 	data := make(map[string]string, len(o.Data)+1)
 	for k, v := range o.Data {
 		data[k] = v
 	}
-	data[name] = at.UTC().Format(time.RFC3339Nano)
+	if data[name] = value; value == "" {
+		delete(data, name)
+	}
 	o.Data = data
 	u.touch(o)
 }

@@ -75,7 +75,7 @@ func (u *unit) released(e *Event, o *Operation, how State) error {
 	}
 	rest := u.p.held(o)
 	if !rest.IsPositive() {
-		u.ignore(e, "already known")
+		u.ignore(e, reasonKnown)
 		return nil
 	}
 	v, err := u.newOperation(OpVoid, OriginProvider, rest)
