@@ -108,7 +108,9 @@ func TestMiswiredNotificationIsNotAskedForAgain(t *testing.T) {
 func TestOtherFieldIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	for _, err := range []error{&payment.FieldError{Field: "Limit", Problem: "is odd"}, errors.New("disk full")} {
-		url := handle(t, func(context.Context, payment.Webhook) (payment.Notification, error) { return payment.Notification{}, err })
+		url := handle(t, func(context.Context, payment.Webhook) (payment.Notification, error) {
+			return payment.Notification{}, err
+		})
 		res, _ := post(t, url, payment.Webhook{Header: http.Header{}})
 		require.Equal(t, http.StatusServiceUnavailable, res.StatusCode)
 	}
