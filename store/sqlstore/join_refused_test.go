@@ -31,7 +31,7 @@ func another(t *testing.T, s *sqlstore.Store) *sqlstore.Store {
 	if s.Dialect() == sqlstore.SQLite {
 		return openSQLite(t, filepath.Join(t.TempDir(), "other.db"))
 	}
-	return openPostgres(t, pgtest.DSN(t))
+	return openPostgres(t, migrated(t))
 }
 
 // TestTransactionThatCannotBeJoined: the host believes that it can still roll
@@ -65,7 +65,7 @@ func TestTransactionThatCannotBeJoined(t *testing.T) {
 		}, "another database"},
 		"of another dialect": {func(t *testing.T, s *sqlstore.Store) *sql.Tx {
 			if s.Dialect() == sqlstore.SQLite {
-				return begin(t, openPostgres(t, pgtest.DSN(t)).DB())
+				return begin(t, openPostgres(t, migrated(t)).DB())
 			}
 			return begin(t, openSQLite(t, filepath.Join(t.TempDir(), "shop.db")).DB())
 		}, "another database"},
