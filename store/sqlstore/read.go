@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/tender-go/payment"
-	"github.com/tender-go/payment/internal/cursor"
 	"github.com/tender-go/payment/internal/records"
 )
 
@@ -129,7 +128,7 @@ func (r *reader) payments(ctx context.Context, q payment.PaymentQuery) ([]*payme
 	d := r.s.dialect
 	var f filter
 	if q.After != "" {
-		at, id, err := cursor.Parse(q.After)
+		at, id, err := payment.ParseCursor(q.After)
 		if err != nil {
 			return nil, err
 		}
