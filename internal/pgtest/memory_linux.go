@@ -24,7 +24,7 @@ func memory() string {
 		return ""
 	}
 	sweep(shm, young)
-	if syscall.Statfs(shm, &fs) != nil || uint64(fs.Bavail)*uint64(fs.Bsize) < room {
+	if syscall.Statfs(shm, &fs) != nil || fs.Bavail*uint64(fs.Bsize) < room {
 		return ""
 	}
 	try, err := os.MkdirTemp(shm, prefix)
