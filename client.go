@@ -261,7 +261,7 @@ func (c *Client) Erase(ctx context.Context, customer string) error {
 	if err := p.err(); err != nil {
 		return err
 	}
-	return c.erase(ctx, customerSubject(customer))
+	return named(c.erase(ctx, customerSubject(customer)), "customer", customer)
 }
 
 // EraseGuest does the same for the guest of one payment.

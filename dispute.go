@@ -78,7 +78,8 @@ func (c *Client) Disputes(ctx context.Context, q DisputeQuery) ([]*Dispute, erro
 	if err := bad.err(); err != nil {
 		return nil, err
 	}
-	return c.store.Disputes(ctx, q)
+	found, err := c.store.Disputes(ctx, q)
+	return found, named(err, "dispute", q.After)
 }
 
 // Respond sends evidence on a dispute.

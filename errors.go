@@ -125,12 +125,30 @@ func (e *StateError) Is(target error) bool { return target == ErrNotAllowed }
 
 // ExceedsError says how much was asked and how much there is.
 type ExceedsError struct {
-	Verb             string
+	Verb string
+	// Asked for; the zero value asked for all that is left, and nothing is.
 	Asked, Available money.Amount
+	// Pending is not available because it is on its way, and may come back if
+	// that fails; Disputed because disputes hold it. The zero value for none.
+	Pending, Disputed money.Amount
 }
 
 func (e *ExceedsError) Error() string {
-	return "payment: cannot " + e.Verb + " " + e.Asked.String() + ": only " + e.Available.String() + " is available"
+	s := "payment: cannot " + e.Verb + " " + e.Asked.String() + ": only " + e.Available.String() + " is available"
+	if e.Asked == (money.Amount{}) {
+		s = "payment: nothing is left to " + e.Verb
+	}
+	var held []string
+	if e.Pending.IsPositive() {
+		held = append(held, e.Pending.String()+" is on its way")
+	}
+	if e.Disputed.IsPositive() {
+		held = append(held, e.Disputed.String()+" is disputed")
+	}
+	if len(held) > 0 {
+		s += " (" + strings.Join(held, ", ") + ")"
+	}
+	return s
 }
 
 // Is matches ErrExceeds.
@@ -141,7 +159,8 @@ type RouteError struct {
 	// Reasons per provider instance.
 	Reasons map[string]string
 	// Invalid joins what the providers say of the request's fields, where they
-	// would take it otherwise.
+	// would take it otherwise: errors.As finds each *[FieldError]. Nil where no
+	// field is at fault.
 	Invalid error
 }
 
@@ -157,13 +176,16 @@ func (e *RouteError) Error() string {
 		} else {
 			b.WriteString("; ")
 		}
-		b.WriteString(name + " " + e.Reasons[name])
+		b.WriteString(name + " " + strings.ReplaceAll(e.Reasons[name], "\n", "; "))
 	}
 	return b.String()
 }
 
-// Is matches ErrNoProvider.
-func (e *RouteError) Is(target error) bool { return target == ErrNoProvider }
+// Is matches ErrNoProvider, and ErrInvalid if a provider would take the payment
+// with other fields.
+func (e *RouteError) Is(target error) bool {
+	return target == ErrNoProvider || target == ErrInvalid && e.Invalid != nil
+}
 
 // RecordError says that a provider was or may have been asked, and the record
 // of it could not be written. The payment repairs itself; look at it again by

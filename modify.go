@@ -300,7 +300,7 @@ func amountPrint(a money.Amount) string {
 func (u *unit) amountOr(verb string, asked, left money.Amount) (money.Amount, error) {
 	if asked == (money.Amount{}) {
 		if !left.IsPositive() {
-			return left, &ExceedsError{Verb: verb, Asked: u.p.Amount, Available: left}
+			return left, u.exceeds(verb, asked, left)
 		}
 		return left, nil
 	}
@@ -308,9 +308,23 @@ func (u *unit) amountOr(verb string, asked, left money.Amount) (money.Amount, er
 		return left, &FieldError{Field: "Amount", Problem: "is in " + string(asked.Currency()), Remedy: "use the payment's currency, " + string(left.Currency())}
 	}
 	if less(left, asked) {
-		return left, &ExceedsError{Verb: verb, Asked: asked, Available: left}
+		return left, u.exceeds(verb, asked, left)
 	}
 	return asked, nil
+}
+
+// exceeds says what is left, and what of the rest may become available yet.
+func (u *unit) exceeds(verb string, asked, left money.Amount) error {
+	e, t := &ExceedsError{Verb: verb, Asked: asked, Available: left}, u.p.Totals
+	switch verb {
+	case "capture":
+		e.Pending = sum(t.Captured.Pending, t.Voided.Pending)
+	case "refund":
+		e.Pending, e.Disputed = t.Refunded.Pending, sum(t.Disputed.Done, t.Disputed.Pending)
+	case "transfer":
+		e.Pending = sum(t.Transferred.Pending, t.Refunded.Pending)
+	}
+	return e
 }
 
 func (u *unit) refuse(verb, reason string) error {

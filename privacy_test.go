@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tender-go/payment"
-	"github.com/tender-go/payment/internal/pgtest"
 	"github.com/tender-go/payment/provider/fake"
 	"github.com/tender-go/payment/store/memstore"
 	"github.com/tender-go/payment/store/postgres"
@@ -228,7 +227,7 @@ func TestNothingPersonalInClear(t *testing.T) {
 			return s
 		},
 		"postgres": func(t *testing.T) payment.Store {
-			s, err := postgres.Open(context.Background(), pgtest.DSN(t))
+			s, err := postgres.Open(context.Background(), migrated(t))
 			require.NoError(t, err)
 			t.Cleanup(func() { _ = s.Close() })
 			return s

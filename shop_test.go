@@ -65,11 +65,23 @@ var stores = []struct {
 		return s
 	}},
 	{"postgres", func(t *testing.T) payment.Store {
-		s, err := postgres.Open(context.Background(), pgtest.DSN(t))
+		s, err := postgres.Open(context.Background(), migrated(t))
 		require.NoError(t, err)
 		t.Cleanup(func() { require.NoError(t, s.Close()) })
 		return s
 	}},
+}
+
+// migrated returns a fresh PostgreSQL database that has the tables already.
+func migrated(t *testing.T) string {
+	t.Helper()
+	return pgtest.Copy(t, "migrated", func(dsn string) error {
+		s, err := postgres.Open(context.Background(), dsn)
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
 }
 
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }

@@ -16,8 +16,9 @@ type Store interface {
 	Reader
 
 	// Update runs fn in one transaction and commits it if fn returns nil. It
-	// may run fn again after a conflict, so fn resets what it captures and
-	// never calls out. Errors of fn come back unchanged, with nothing written.
+	// may run fn again, after a conflict or because another Update failed that
+	// was to share its commit, even if fn had returned; so fn resets what it
+	// captures and never calls out. Errors of fn come back unchanged, with nothing written.
 	// A panic of fn fails this call only, as an error. Errors of its own:
 	// [ErrBusy] (nothing written; try again), [ErrCommitUnknown] (the
 	// connection was lost during commit: it may or may not be written),
@@ -153,7 +154,7 @@ type PaymentQuery struct {
 	// From and To bound CreatedAt: [From, To). Zero for no bound.
 	From, To time.Time
 	// After continues behind a cursor that [Cursor] made from the last payment
-	// of the page before; "" begins.
+	// of the page before; "" begins. Stores read it with [ParseCursor].
 	After string
 	// Limit of the page, 1 to 1000; 0 for 100.
 	Limit int

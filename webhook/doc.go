@@ -11,6 +11,7 @@
 //	200  verified and stored, whether or not it was understood, the first time
 //	     or the tenth; with the acknowledgement that the provider asks for
 //	400  refused: forged, stale, empty, or sent while no secret is configured
+//	404  the receiver does not know the provider: the program is wired wrongly
 //	405  not a POST
 //	408  the body came too slowly
 //	413  the body is too large

@@ -17,8 +17,17 @@ import (
 // Receiver stores and applies a notification. [payment.Client] is one.
 type Receiver interface {
 	// Receive verifies w and stores what it reports. A *[payment.WebhookError]
-	// refuses the notification; any other error asks for it to be sent again.
+	// refuses the notification. [payment.ErrUnsupported], or a
+	// *[payment.FieldError] on the field "provider", says that nothing of this
+	// provider is ever taken. Any other error asks for it to be sent again.
 	Receive(ctx context.Context, provider string, w payment.Webhook) (payment.Notification, error)
+}
+
+// Checker is a Receiver that can say beforehand whether it takes notifications
+// under a provider's name. [payment.Client] is one.
+type Checker interface {
+	// Receives returns nil if it does, else what is wrong with the wiring.
+	Receives(provider string) error
 }
 
 // Sender is a provider that notifies: it has a name and reads its own
@@ -33,14 +42,20 @@ type Sender interface {
 // Mount it under an address of its own, one per instance; it may serve any
 // number of requests at once.
 //
-// A nil argument is a mistake in the wiring of the program and panics, as
-// [http.ServeMux.Handle] does.
+// A mistake in the wiring of the program panics, as [http.ServeMux.Handle]
+// does: a nil argument, or a provider that the receiver, being a [Checker], says
+// it does not take (it is not in Config.Providers).
 func Handler(r Receiver, from Sender, opts ...Option) http.Handler {
 	if r == nil {
 		panic("webhook: Handler needs a receiver, the *payment.Client")
 	}
 	if from == nil {
 		panic("webhook: Handler needs the provider whose notifications it takes")
+	}
+	if c, ok := r.(Checker); ok {
+		if err := c.Receives(from.Name()); err != nil {
+			panic("webhook: Handler cannot take the notifications of " + strconv.Quote(from.Name()) + ": " + err.Error())
+		}
 	}
 	h := &handler{receiver: r, provider: from.Name(), limit: MaxBody, readFor: DefaultReadTimeout, storeFor: DefaultTimeout, log: newLog()}
 	for _, o := range opts {
@@ -79,10 +94,20 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, http.StatusRequestEntityTooLarge, "the body is too large", refused)
 	case errors.As(err, &refused):
 		h.refuse(w, http.StatusBadRequest, "the notification was refused", refused)
+	case misplaced(err):
+		h.log.misplaced(h.provider, err)
+		answer(w, http.StatusNotFound, "nothing is received here")
 	default:
 		h.log.failed(h.provider, err)
 		tryAgain(w)
 	}
+}
+
+// misplaced reports whether no notification can ever be taken here, however
+// often it is sent: the receiver does not know the provider.
+func misplaced(err error) bool {
+	var f *payment.FieldError
+	return errors.Is(err, payment.ErrUnsupported) || errors.As(err, &f) && f.Field == "provider"
 }
 
 // read takes the whole body, as it came, within the limits.

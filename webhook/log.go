@@ -51,6 +51,11 @@ func (l *pacedLog) failed(provider string, err error) {
 	l.say(slog.LevelError, "webhook: a notification could not be stored; the provider sends it again", "store", args...)
 }
 
+func (l *pacedLog) misplaced(provider string, err error) {
+	l.say(slog.LevelError, "webhook: nothing of this provider is taken, every notification is answered 404: correct the wiring", "wiring",
+		"provider", provider, "error", httpx.ScrubError(err))
+}
+
 func (l *pacedLog) say(level slog.Level, msg, reason string, args ...any) {
 	due, quiet := l.due(reason)
 	if !due {

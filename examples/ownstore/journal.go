@@ -20,9 +20,13 @@ import (
 // before it counts. Open reads the lines again. It is for one process, and
 // keeps every line for ever; a real one would write a snapshot now and then.
 //
-// The memstore brings isolation, order and uniqueness; what is left to do for a
-// store of one's own is durability, and its rule is: first the disk, then the
-// memory, then the answer.
+// The memstore brings isolation, order and uniqueness, so this shows only one
+// half of a store of one's own: durability, whose rule is: first the disk, then
+// the memory, then the answer. A store on a database that this project does not
+// know has the other half to write too: compare-and-set on Payment.Version,
+// claims with one owner, events in order, leases, and lists, which go on behind
+// payment.ParseCursor of PaymentQuery.After. It needs nothing but the package
+// payment for it; store/storetest names what it gets wrong.
 type Journal struct {
 	*memstore.Store // reads, and leases (which may be forgotten: they only say who looks first)
 

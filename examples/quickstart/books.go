@@ -16,6 +16,7 @@ type row struct {
 	payments []*payment.Payment
 	attempts []attempt
 	refused  string // a wish that the shop refused, in words
+	second   []seen // what a second press of the button showed
 }
 
 // attempt is one way that the payer tried, with all that followed from it.
@@ -38,8 +39,8 @@ func (r row) payment() *payment.Payment {
 }
 
 // readRow reads an order's payments and their history.
-func readRow(ctx context.Context, pay *payment.Client, o order, refused string) (row, error) {
-	r := row{order: o, refused: refused}
+func readRow(ctx context.Context, pay *payment.Client, o order, did played) (row, error) {
+	r := row{order: o, refused: did.refused, second: did.second}
 	found, err := pay.List(ctx, payment.PaymentQuery{Reference: o.Number})
 	if err != nil {
 		return r, err

@@ -27,52 +27,85 @@ type players struct {
 	run   string          // makes keys of this run differ from those of another
 }
 
-// play takes one order through its life and returns what the shop refused, in
-// words, or "".
-func (y *players) play(ctx context.Context, o order) (refused string, err error) {
+// played is what came of an order besides its payment.
+type played struct {
+	refused string // a wish that the shop refused, in words
+	second  []seen // what a second press of the button showed
+}
+
+// seen is what a payer read, and where.
+type seen struct {
+	where string
+	text  payment.Text
+}
+
+// play takes one order through its life.
+func (y *players) play(ctx context.Context, o order) (played, error) {
+	var did played
 	var last page
 	for i, t := range o.Pay {
 		form := payForm{Order: o.Number, Key: fmt.Sprintf("%s.%s.%d", y.run, o.Number, i), Payment: last.Payment,
 			Method: t.Method, Token: t.Token, Save: t.Save, OneClick: t.OneClick}
-		if last, err = y.press(ctx, o, t, form); err != nil || last.Error != "" {
-			return last.Error, err
+		first, second, err := y.press(ctx, o, t, form)
+		if err != nil || first.Error != "" {
+			return played{refused: first.Error}, err
 		}
-		if last, err = y.carryOut(ctx, o, t, last); err != nil {
-			return "", err
+		if last, err = y.carryOut(ctx, o, t, first); err != nil {
+			return did, err
+		}
+		if second != nil {
+			if did.second, err = y.watch(ctx, o, t, *second); err != nil {
+				return did, err
+			}
 		}
 		if last.Next != payment.Refused {
 			break
 		}
 	}
 	if last.Next != payment.Paid && !gaveUp(o) {
-		return "", nil
+		return did, nil
 	}
 	for i, a := range o.Then {
 		form := staffForm{Order: o.Number, Key: fmt.Sprintf("%s.%s.%s.%d", y.run, o.Number, a.Do, i), Amount: a.Amount, Final: a.Final}
 		answer, err := y.post(ctx, o, "/staff/"+a.Do, form)
 		if err != nil || answer.Error != "" {
-			return answer.Error, err
+			did.refused = answer.Error
+			return did, err
 		}
 	}
-	return "", nil
+	return did, nil
+}
+
+// watch is the payer who looks at the second tab: at what it showed at once,
+// and, if that was to wait, at what it shows now.
+func (y *players) watch(ctx context.Context, o order, t try, at page) ([]seen, error) {
+	where := map[string]string{"two_tabs": "tab", "double_submit": "press"}[t.How]
+	saw := []seen{{where, at.Text}}
+	if at.Next != payment.Wait {
+		return saw, nil
+	}
+	now, err := y.get(ctx, o, "/orders/"+url.PathEscape(o.Number))
+	return append(saw, seen{where + ", a moment later,", now.Text}), err
 }
 
 // gaveUp reports whether the staff cancels an order that nobody paid.
 func gaveUp(o order) bool { return len(o.Then) > 0 && o.Then[0].Do == "cancel" }
 
-// press presses the pay button: once, twice, or in two tabs at the same time.
-func (y *players) press(ctx context.Context, o order, t try, form payForm) (page, error) {
+// press presses the pay button: once, twice, or in two tabs at the same time. It
+// returns what the first and the second press showed.
+func (y *players) press(ctx context.Context, o order, t try, form payForm) (page, *page, error) {
 	if t.Fault == "answer_lost" && y.bank != nil {
 		// Stripe charges the card, and the connection breaks before it can say so.
 		fault := sandbox.Fault{Method: http.MethodPost, Path: "/v1/payment_intents/*/confirm", Kind: sandbox.FaultReset, After: true, Count: 1}
 		if _, err := y.bank.Fault(fault); err != nil {
-			return page{}, err
+			return page{}, nil, err
 		}
 	}
 	second := form
 	switch t.How {
 	case "":
-		return y.post(ctx, o, "/pay", form)
+		p, err := y.post(ctx, o, "/pay", form)
+		return p, nil, err
 	case "two_tabs":
 		second.Key += ".tab2"
 	}
@@ -88,15 +121,15 @@ func (y *players) press(ctx context.Context, o order, t try, form payForm) (page
 	first, err := y.post(ctx, o, "/pay", form)
 	two := <-other
 	if err = errors.Join(err, two.err); err != nil {
-		return page{}, err
+		return page{}, nil, err
 	}
 	if first.Error != "" || two.page.Error != "" {
-		return page{Error: strings.TrimSpace(first.Error + " " + two.page.Error)}, nil
+		return page{Error: strings.TrimSpace(first.Error + " " + two.page.Error)}, nil, nil
 	}
 	if first.Payment != two.page.Payment {
-		return page{}, fmt.Errorf("order %s has two payments, %s and %s", o.Number, first.Payment, two.page.Payment)
+		return page{}, nil, fmt.Errorf("order %s has two payments, %s and %s", o.Number, first.Payment, two.page.Payment)
 	}
-	return first, nil
+	return first, &two.page, nil
 }
 
 // carryOut does what the page asks until it is paid or refused, or the payer

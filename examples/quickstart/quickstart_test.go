@@ -130,8 +130,14 @@ func TestQuickstart(t *testing.T) {
 	require.Greater(t, rep.webhooks.taken, 100)
 
 	for _, cell := range []string{
-		"US-1002       $18.50  stripe    visa 4242, saved",
-		"EU-2004       €72.00  stripe    ideal",
+		"30 by guests, 8 by known customers, 3 of these with one click on a kept card",
+		"US-1002       $18.50  captured                 $18.50  one click  one click, with the kept card\n         stripe  visa 4242, saved  processing > captured\n",
+		"EU-2004       €72.00  captured                 €72.00  guest ",
+		"         stripe  ideal             processing > requires_action > declined\n",
+		"= the second tab",
+		"= the second press",
+		"KEPT   what the shop has of an order in the end",
+		"in English: Payment not approved - ", // beside the German, too
 		"! declined (expired_card): Card has expired",
 		"> Pay with your new card or with another method.",
 		"! declined (lost_card): Zahlung nicht genehmigt", // says nothing of lost
@@ -143,6 +149,19 @@ func TestQuickstart(t *testing.T) {
 		"nobody was charged twice",
 	} {
 		require.Contains(t, text, cell)
+	}
+	for _, r := range rep.rows {
+		how := r.order.Pay[0].How
+		require.Equal(t, how != "", len(r.second) > 0, "%s: what the second press showed is kept", r.order.Number)
+		if how != "" {
+			require.Equal(t, r.payment().Next().Text(r.order.Language), r.second[len(r.second)-1].text,
+				"%s: the second press ends at the same payment", r.order.Number)
+		}
+	}
+	for _, line := range strings.Split(text, "\n") {
+		if !strings.HasPrefix(line, "database") { // a path is as long as it is
+			require.LessOrEqual(t, screen(line), columns+2, line) // a closing mark may stand over the edge
+		}
 	}
 	require.NotContains(t, text, "verloren", "a payer never reads that a card is reported lost")
 }
@@ -180,7 +199,27 @@ func TestTestMode(t *testing.T) {
 	require.GreaterOrEqual(t, waiting, 8)
 	require.Contains(t, text, "requires_action (challenge)")
 	require.Contains(t, text, "requires_action (qr)")
-	require.Contains(t, text, "US-1004      $899.00")
+	require.Contains(t, text, "US-1004      $899.00  captured")
+}
+
+func TestWrap(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "short", strings.Repeat("word ", 60), strings.Repeat("字", 200), strings.Repeat("お支払い、", 60),
+		strings.Repeat("字 word。", 40), strings.Repeat("x", 300)} {
+		lines := wrap("! label: ", text)
+		require.True(t, strings.HasPrefix(lines[0], "! label:"))
+		var back strings.Builder
+		for i, l := range lines {
+			require.LessOrEqual(t, screen(under+l), columns+2, "a closing mark may stand over the edge: %s", l)
+			if i > 0 {
+				require.True(t, strings.HasPrefix(l, "    "), l)
+				require.NotContains(t, "。、", string([]rune(strings.TrimSpace(l))[0]), "no line begins with a closing mark")
+			}
+			back.WriteString(strings.TrimSpace(l))
+		}
+		squeeze := strings.NewReplacer(" ", "")
+		require.Equal(t, squeeze.Replace("! label: "+text), squeeze.Replace(back.String()), "nothing is lost")
+	}
 }
 
 func TestKeys(t *testing.T) {

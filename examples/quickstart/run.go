@@ -126,18 +126,18 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 			}
 		}
 	}
-	refused := map[string]string{}
+	did := map[string]played{}
 	for _, o := range orders {
-		if refused[o.Number], err = y.play(ctx, o); err != nil {
+		if did[o.Number], err = y.play(ctx, o); err != nil {
 			return nil, fmt.Errorf("order %s: %w", o.Number, err)
 		}
-		if bank != nil && refused[o.Number] != "" {
-			rep.differences = append(rep.differences, o.Number+": "+refused[o.Number])
+		if bank != nil && did[o.Number].refused != "" {
+			rep.differences = append(rep.differences, o.Number+": "+did[o.Number].refused)
 		}
 	}
 
 	// 6. Wait until everything is told, then look.
-	if rep.rows, err = s.settle(ctx, bank, orders, refused); err != nil {
+	if rep.rows, err = s.settle(ctx, bank, orders, did); err != nil {
 		return nil, err
 	}
 	if rep.totals, err = addUp(rep.rows); err != nil {
@@ -157,7 +157,7 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 
 // settle waits until every webhook has come in, or asks where none can, and
 // reads what became of each order.
-func (s *shop) settle(ctx context.Context, bank *sandbox.Server, orders []order, refused map[string]string) ([]row, error) {
+func (s *shop) settle(ctx context.Context, bank *sandbox.Server, orders []order, did map[string]played) ([]row, error) {
 	if bank != nil {
 		bank.Advance(5 * time.Second) // wallets decide on refunds later than cards
 		wait, cancel := context.WithTimeout(ctx, 20*time.Second)
@@ -177,7 +177,7 @@ func (s *shop) settle(ctx context.Context, bank *sandbox.Server, orders []order,
 				return nil, err
 			}
 		}
-		r, err := readRow(ctx, s.pay, o, refused[o.Number])
+		r, err := readRow(ctx, s.pay, o, did[o.Number])
 		if err != nil {
 			return nil, err
 		}
@@ -212,7 +212,13 @@ func (rep *report) print(out io.Writer, set settings, took time.Duration) {
 	if set.key != "" {
 		where = "Stripe's test mode"
 	}
-	fmt.Fprintf(out, "%d orders, paid through stripe-go at %s\n\n", len(rep.rows), where)
+	who := map[string]int{}
+	for _, r := range rep.rows {
+		who[payer(r.order)]++
+	}
+	fmt.Fprintf(out, "%d orders, paid through stripe-go at %s\n", len(rep.rows), where)
+	fmt.Fprintf(out, "%d by guests, %d by known customers, %d of these with one click on a kept card\n\n",
+		who["guest"], who["customer"]+who["one click"], who["one click"])
 	printTable(out, rep.rows)
 	printTotals(out, rep.totals, set.key == "")
 	fmt.Fprintln(out)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/tender-go/payment"
 	"github.com/tender-go/payment/money"
@@ -12,60 +11,92 @@ import (
 
 func lower(c money.Currency) string { return strings.ToLower(string(c)) }
 
-// printTable writes one line per attempt, the first with what became of the
-// order, and under it, for each failure, what the payer read and what the payer
-// can do, in the language of the order.
+// columns is how wide a line may be: what does not fit goes on below.
+const columns = 112
+
+// under is how far what belongs to an order stands to the right of it.
+const under = "         "
+
+// printTable writes a line per order with what became of it. Under it stand the
+// attempts, one after the other, each with the states that the payment went
+// through; what the payer read where one failed or waits, and can do, in the
+// payer's own language and in English; and what a second tab showed.
 func printTable(out io.Writer, rows []row) {
 	type line struct {
 		cells []string
 		under []string
 	}
-	lines := []line{{cells: []string{"ORDER", "AMOUNT", "PROVIDER", "METHOD", "STATES", "FINAL", "KEPT", "WHAT HAPPENED"}}}
+	lines := []line{{cells: []string{"ORDER", "AMOUNT", "FINAL", "KEPT", "PAYER", "WHAT HAPPENED"}}}
 	for _, r := range rows {
+		l := line{cells: []string{r.order.Number, show(r.order.Amount), "none", "-", payer(r.order), r.order.Note}}
 		p := r.payment()
 		if p == nil {
-			lines = append(lines, line{[]string{r.order.Number, show(r.order.Amount), "-", "-", "-", "none", "-", r.order.Note}, failures(r, nil)})
+			l.under = failures(r, nil)
+			lines = append(lines, l)
 			continue
 		}
-		for i, a := range r.attempts {
-			provider, method := "-", "-"
-			if a.op != nil {
-				provider, method = a.op.Provider, methodName(a.op)
-			}
-			if r.order.Pay[0].OneClick {
-				method += ", saved"
-			}
-			states := make([]string, len(a.states))
-			for i, s := range a.states {
-				states[i] = string(s)
-			}
-			l := line{[]string{"", "", provider, method, strings.Join(states, " > "), "", "", ""}, failures(r, a.op)}
-			if i == 0 {
-				l.cells[0], l.cells[1], l.cells[5], l.cells[6], l.cells[7] = r.order.Number, show(p.Amount), string(p.Status), show(r.kept()), r.order.Note
-			}
-			lines = append(lines, l)
+		l.cells[1], l.cells[2], l.cells[3] = show(p.Amount), string(p.Status), show(r.kept())
+		for _, a := range r.attempts {
+			l.under = append(l.under, a.line(r.order))
+			l.under = append(l.under, failures(r, a.op)...)
 		}
+		for _, t := range r.second {
+			l.under = append(l.under, wrap("= the second "+t.where+" read: ", t.text.Title+" - "+t.text.Body+" "+t.text.Advice)...)
+		}
+		lines = append(lines, l)
 	}
 	width := make([]int, len(lines[0].cells))
 	for _, l := range lines {
 		for i, c := range l.cells {
-			width[i] = max(width[i], utf8.RuneCountInString(c))
+			width[i] = max(width[i], screen(c))
 		}
 	}
 	for _, l := range lines {
 		var b strings.Builder
 		for i, c := range l.cells {
-			pad := strings.Repeat(" ", width[i]-utf8.RuneCountInString(c))
-			if i == 1 || i == 6 { // amounts end at the same column
+			pad := strings.Repeat(" ", width[i]-screen(c))
+			if i == 1 || i == 3 { // amounts end at the same column
 				c, pad = pad+c, ""
 			}
 			b.WriteString(c + pad + "  ")
 		}
 		fmt.Fprintln(out, strings.TrimRight(b.String(), " "))
 		for _, u := range l.under {
-			fmt.Fprintln(out, "         "+u)
+			fmt.Fprintln(out, under+u)
 		}
 	}
+	fmt.Fprintln(out, `
+KEPT   what the shop has of an order in the end: captured, less what went back to the payer
+FINAL  the payment's status; under each order its attempts, with the states that the payment went through
+!  >   what the payer read, and can do, in the payer's language and in English
+=      what the payer read who pressed the button a second time, or in a second tab: it is the same payment`)
+}
+
+// payer says who pays, and whether the button was the one-click one.
+func payer(o order) string {
+	switch {
+	case o.Customer == "":
+		return "guest"
+	case o.Pay[0].OneClick:
+		return "one click"
+	}
+	return "customer"
+}
+
+// line is an attempt on one line.
+func (a attempt) line(o order) string {
+	provider, method := "-", "-"
+	if a.op != nil {
+		provider, method = a.op.Provider, methodName(a.op)
+	}
+	if o.Pay[0].OneClick {
+		method += ", saved"
+	}
+	states := make([]string, len(a.states))
+	for i, s := range a.states {
+		states[i] = string(s)
+	}
+	return fmt.Sprintf("%s  %-16s  %s", provider, method, strings.Join(states, " > "))
 }
 
 // methodName is the method as a person would say it: visa 4242.
@@ -84,17 +115,22 @@ func methodName(o *payment.Operation) string {
 // waits. The lines on the payment as a whole stand under its last attempt.
 func failures(r row, op *payment.Operation) []string {
 	var out []string
-	say := func(what string, t payment.Text) {
-		out = append(out, "! "+what+": "+t.Title+" - "+t.Body, "  > "+t.Advice)
+	say := func(what string, text func(language string) payment.Text) {
+		t := text(r.order.Language)
+		out = append(out, wrap("! "+what+": ", t.Title+" - "+t.Body)...)
+		out = append(out, wrap("  > ", t.Advice)...)
+		if en := text("en"); en != t {
+			out = append(out, wrap("    in English: ", en.Title+" - "+en.Body+" > "+en.Advice)...)
+		}
 	}
 	p := r.payment()
 	if op != nil {
 		if !op.Decline.IsZero() {
-			say(fmt.Sprintf("%s (%s)", op.State, op.Decline.Reason), op.Decline.Text(r.order.Language))
+			say(fmt.Sprintf("%s (%s)", op.State, op.Decline.Reason), op.Decline.Text)
 		}
 		for _, o := range p.Operations {
 			if o.Failure.Kind != "" && o.State != payment.StateApproved && (o == op || o.Target == op.ID) {
-				out = append(out, fmt.Sprintf("! %s %s (%s %s): %s", o.Kind, o.State, o.Failure.Kind, o.Failure.Code, o.Failure.Message))
+				out = append(out, wrap(fmt.Sprintf("! %s %s (%s %s): ", o.Kind, o.State, o.Failure.Kind, o.Failure.Code), o.Failure.Message)...)
 			}
 		}
 	}
@@ -108,16 +144,16 @@ func failures(r row, op *payment.Operation) []string {
 			if next.Action != nil {
 				what += " (" + string(next.Action.Kind) + ")"
 			}
-			say(what, next.Text(r.order.Language))
+			say(what, next.Text)
 		case payment.Refused:
 			if len(out) == 0 && p.Status == payment.StatusCanceled {
-				say("canceled", next.Text(r.order.Language))
+				say("canceled", next.Text)
 			}
 		case payment.Paid:
 		}
 	}
 	if r.refused != "" {
-		out = append(out, "! the shop refused: "+r.refused)
+		out = append(out, wrap("! the shop refused: ", r.refused)...)
 	}
 	return out
 }

@@ -9,6 +9,10 @@
 //	func TestSomething(t *testing.T) {
 //		db, err := sql.Open("pgx", pgtest.DSN(t))
 //
+// [Copy] gives a copy of a database that was filled once, which is faster than
+// to fill each. Where /dev/shm has room the cluster lies in memory: then fsync
+// costs nothing and stays on, as the stores demand.
+//
 // Where PostgreSQL is not installed the tests are skipped with one line, or
 // fail if CI=true or PAYMENT_REQUIRE_POSTGRES=1 is set: a machine that counts
 // must not skip them in silence.
@@ -40,6 +44,19 @@ type Cluster struct {
 	exited   chan struct{}
 	log      *os.File
 	names    atomic.Int64
+	memory   bool     // it lies in memory
+	copying  []string // arguments of createdb
+	lock     *os.File
+
+	mu     sync.Mutex
+	models map[string]*model
+}
+
+// model is a database that others are copied from.
+type model struct {
+	once sync.Once
+	name string
+	err  error
 }
 
 // shared is the cluster of this test binary, started by its first test.
@@ -68,6 +85,20 @@ func Main(m *testing.M) int {
 // DSN returns the connection string of a fresh, empty database.
 func DSN(t testing.TB) string {
 	t.Helper()
+	return running(t).DSN(t)
+}
+
+// Copy returns the connection string of a fresh copy of the database that fill
+// made of an empty one. fill runs once per test binary and name, and closes its
+// connections.
+func Copy(t testing.TB, name string, fill func(dsn string) error) string {
+	t.Helper()
+	return running(t).Copy(t, name, fill)
+}
+
+// running returns the cluster of this test binary.
+func running(t testing.TB) *Cluster {
+	t.Helper()
 	if !binary.inMain {
 		t.Fatal("pgtest: call pgtest.Main from TestMain, so that the server is stopped after the tests")
 	}
@@ -78,7 +109,7 @@ func DSN(t testing.TB) string {
 	if binary.err != nil {
 		t.Fatal("pgtest: ", binary.err)
 	}
-	return binary.cluster.DSN(t)
+	return binary.cluster
 }
 
 // New starts a cluster of the test's own, with settings such as "fsync=off".
@@ -160,6 +191,9 @@ func unprivileged() (*syscall.Credential, error) {
 	return nil, errors.New("the server refuses to run as root, and there is no user postgres or nobody")
 }
 
+// prefix of the folders of clusters.
+const prefix = "pgtest"
+
 func start(settings ...string) (*Cluster, error) {
 	bin, err := find()
 	if err != nil {
@@ -169,12 +203,13 @@ func start(settings ...string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &Cluster{bin: bin, account: account, models: map[string]*model{}}
+	parent := memory()
+	c.memory = parent != ""
 	// Not t.TempDir(): the path of a Unix socket has about 100 bytes.
-	dir, err := os.MkdirTemp("", "pgtest")
-	if err != nil {
+	if c.dir, err = os.MkdirTemp(parent, prefix); err != nil {
 		return nil, err
 	}
-	c := &Cluster{bin: bin, dir: dir, account: account}
 	if err := c.init(settings); err != nil {
 		return nil, errors.Join(err, c.remove())
 	}
@@ -187,17 +222,24 @@ func (c *Cluster) init(settings []string) error {
 			return err
 		}
 	}
-	log, err := os.Create(filepath.Join(c.dir, "log"))
-	if err != nil {
+	var err error
+	if c.lock, err = claim(c.dir); err != nil {
 		return err
 	}
-	c.log = log
+	if c.log, err = os.Create(filepath.Join(c.dir, "log")); err != nil {
+		return err
+	}
 	data := filepath.Join(c.dir, "data")
 	initdb := c.command("initdb", "-D", data, "-U", "payment", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
 	if err := initdb.Run(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, c.tail())
 	}
-	c.args = []string{"-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300", "-c", "log_min_messages=warning"}
+	// Since release 15 a copy goes through the write-ahead log unless told not to.
+	if help, _ := exec.Command(filepath.Join(c.bin, "createdb"), "--help").Output(); c.memory && strings.Contains(string(help), "--strategy") {
+		c.copying = []string{"--strategy=file_copy"}
+	}
+	c.args = []string{"-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "max_connections=300", "-c", "log_min_messages=warning",
+		"-c", "max_wal_size=128MB", "-c", "min_wal_size=32MB"} // memory is dear
 	for _, s := range settings {
 		c.args = append(c.args, "-c", s)
 	}
@@ -243,20 +285,65 @@ func (c *Cluster) dsn(database string) string {
 	return "host=" + c.dir + " user=payment dbname=" + database + " sslmode=disable"
 }
 
-// DSN returns the connection string of a fresh, empty database. It goes with
-// the cluster: dropping it would cost a checkpoint for each test.
+// DSN returns the connection string of a fresh, empty database.
 func (c *Cluster) DSN(t testing.TB) string {
 	t.Helper()
-	name := fmt.Sprintf("test%d", c.names.Add(1))
-	c.tool(t, "createdb", "-h", c.dir, "-U", "payment", name)
+	name, err := c.create(t, "template0")
+	if err != nil {
+		t.Fatal("pgtest: ", err)
+	}
 	return c.dsn(name)
 }
 
-func (c *Cluster) tool(t testing.TB, name string, args ...string) {
+// Copy is the function of that name, on this cluster.
+func (c *Cluster) Copy(t testing.TB, name string, fill func(dsn string) error) string {
 	t.Helper()
-	if err := c.command(name, args...).Run(); err != nil {
-		t.Errorf("pgtest: %s: %v\n%s", name, err, c.tail())
+	c.mu.Lock()
+	m := c.models[name]
+	if m == nil {
+		m = &model{}
+		c.models[name] = m
 	}
+	c.mu.Unlock()
+	m.once.Do(func() {
+		m.err = errors.New("filling the database " + name + " did not end") // a panic, or a test that was given up
+		if m.name, m.err = c.create(nil, "template0"); m.err == nil {
+			m.err = fill(c.dsn(m.name))
+		}
+	})
+	copied, err := m.name, m.err
+	if err == nil {
+		copied, err = c.create(t, m.name)
+	}
+	if err != nil {
+		t.Fatal("pgtest: ", err)
+	}
+	return c.dsn(copied)
+}
+
+// create makes a database as a copy of another, for the life of t if t is
+// given. On a disk it stays until the cluster goes: dropping it would cost a
+// checkpoint.
+func (c *Cluster) create(t testing.TB, of string) (string, error) {
+	name := fmt.Sprintf("test%d", c.names.Add(1))
+	if err := c.tool("createdb", append(slices.Clone(c.copying), "-T", of, name)...); err != nil {
+		return "", err
+	}
+	if t != nil && c.memory {
+		t.Cleanup(func() {
+			if err := c.tool("dropdb", "--force", name); err != nil {
+				t.Error("pgtest: ", err)
+			}
+		})
+	}
+	return name, nil
+}
+
+func (c *Cluster) tool(name string, args ...string) error {
+	if err := c.command(name, append([]string{"-h", c.dir, "-U", "payment"}, args...)...).Run(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", name, err, c.tail())
+	}
+	return nil
 }
 
 // Crash stops the server at once, as a power cut would as far as PostgreSQL
@@ -297,7 +384,11 @@ func (c *Cluster) remove() error {
 	if c.log != nil {
 		err = errors.Join(err, c.log.Close())
 	}
-	return errors.Join(err, os.RemoveAll(c.dir))
+	err = errors.Join(err, os.RemoveAll(c.dir))
+	if c.lock != nil {
+		err = errors.Join(err, c.lock.Close())
+	}
+	return err
 }
 
 // tail returns the end of the server's log.

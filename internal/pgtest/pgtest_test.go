@@ -4,7 +4,9 @@ package pgtest_test
 
 import (
 	"context"
+	"errors"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +36,39 @@ func TestDatabasesAreFreshAndApart(t *testing.T) {
 	var fsync string
 	require.NoError(t, a.QueryRow(ctx, "SHOW fsync").Scan(&fsync))
 	require.Equal(t, "on", fsync, "tests run with the durability that production has")
+}
+
+func TestCopies(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	var filled atomic.Int32
+	fill := func(dsn string) error {
+		filled.Add(1)
+		conn, err := pgx.Connect(ctx, dsn)
+		if err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, "CREATE TABLE kept (n INT); INSERT INTO kept VALUES (1)")
+		return errors.Join(err, conn.Close(ctx))
+	}
+	for range 4 {
+		t.Run("copy", func(t *testing.T) {
+			t.Parallel()
+			conn := connect(t, pgtest.Copy(t, "kept", fill))
+			_, err := conn.Exec(ctx, "UPDATE kept SET n = n + 1")
+			require.NoError(t, err)
+			var n int
+			require.NoError(t, conn.QueryRow(ctx, "SELECT sum(n) FROM kept").Scan(&n))
+			require.Equal(t, 2, n, "each test has a copy of its own")
+			var fsync string
+			require.NoError(t, conn.QueryRow(ctx, "SHOW fsync").Scan(&fsync))
+			require.Equal(t, "on", fsync)
+		})
+	}
+	t.Cleanup(func() { require.EqualValues(t, 1, filled.Load(), "the first is filled once") })
+	conn := connect(t, pgtest.DSN(t))
+	_, err := conn.Exec(ctx, "SELECT * FROM kept")
+	require.Error(t, err, "an empty database is empty")
 }
 
 func TestCrash(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/tender-go/payment"
-	"github.com/tender-go/payment/internal/cursor"
 	"github.com/tender-go/payment/internal/records"
 )
 
@@ -102,7 +101,7 @@ func (t *tx) Payments(ctx context.Context, q payment.PaymentQuery) ([]*payment.P
 	}
 	var after *payment.Payment
 	if q.After != "" {
-		at, id, err := cursor.Parse(q.After)
+		at, id, err := payment.ParseCursor(q.After)
 		if err != nil {
 			return nil, err
 		}

@@ -24,10 +24,22 @@ func open(t testing.TB, dsn string) *sqlstore.Store {
 	return s
 }
 
+// migrated returns a fresh database that has the tables already.
+func migrated(t testing.TB) string {
+	t.Helper()
+	return pgtest.Copy(t, "migrated", func(dsn string) error {
+		s, err := postgres.Open(context.Background(), dsn)
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
+}
+
 func TestStore(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t testing.TB) storetest.Fixture {
-		dsn := pgtest.DSN(t)
+		dsn := migrated(t)
 		s := open(t, dsn)
 		return storetest.Fixture{
 			Store:  s,

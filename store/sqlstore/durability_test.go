@@ -185,7 +185,7 @@ func TestNoConnectionIsBusy(t *testing.T) {
 
 func TestConnectionLostDuringCommit(t *testing.T) {
 	t.Parallel()
-	s := openPostgres(t, pgtest.DSN(t))
+	s := openPostgres(t, migrated(t))
 	var pid int
 	err := s.Update(ctx, func(ctx context.Context, tx payment.Tx) error {
 		if err := tx.AppendEvents(ctx, event("e")); err != nil {

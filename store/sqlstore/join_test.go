@@ -37,7 +37,6 @@ func TestHostOrder(t *testing.T) {
 		require.ErrorIs(t, err, payment.ErrNotFound, "rolled back with the order")
 		require.NoError(t, pair(ctx, s, "p2"), "no claim is left behind")
 	})
-	require.Equal(t, ctx, sqlstore.In(ctx, nil), "no transaction is none to join")
 }
 
 // TestDeferredHostTransaction: on SQLite a transaction that began by reading

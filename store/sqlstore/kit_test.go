@@ -37,7 +37,7 @@ func each(t *testing.T, fn func(t *testing.T, s *sqlstore.Store)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		fn(t, openPostgres(t, pgtest.DSN(t)))
+		fn(t, openPostgres(t, migrated(t)))
 	})
 }
 
@@ -47,6 +47,18 @@ func openSQLite(t testing.TB, path string) *sqlstore.Store {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// migrated returns a fresh PostgreSQL database that has the tables already.
+func migrated(t testing.TB) string {
+	t.Helper()
+	return pgtest.Copy(t, "migrated", func(dsn string) error {
+		s, err := postgres.Open(ctx, dsn)
+		if err != nil {
+			return err
+		}
+		return s.Close()
+	})
 }
 
 func openPostgres(t testing.TB, dsn string) *sqlstore.Store {

@@ -17,7 +17,7 @@ type dueRow struct {
 // ClaimDue implements payment.Store. It is refused under a host's transaction:
 // its leases would hang on the host's commit.
 func (s *Store) ClaimDue(ctx context.Context, owner string, now, until time.Time, limit int) ([]string, error) {
-	if within(ctx) != nil || hostTx(ctx) != nil {
+	if within(ctx) != nil || hostOf(ctx) != nil {
 		return nil, payment.ErrInTransaction
 	}
 	if limit <= 0 {
@@ -56,7 +56,7 @@ func (s *Store) ClaimDue(ctx context.Context, owner string, now, until time.Time
 
 // ReleaseDue implements payment.Store.
 func (s *Store) ReleaseDue(ctx context.Context, owner string, ids ...string) error {
-	if within(ctx) != nil || hostTx(ctx) != nil {
+	if within(ctx) != nil || hostOf(ctx) != nil {
 		return payment.ErrInTransaction
 	}
 	if len(ids) == 0 {

@@ -2,13 +2,11 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
 
 	"github.com/tender-go/payment"
-	"github.com/tender-go/payment/internal/cursor"
 	"github.com/tender-go/payment/internal/records"
 )
 
@@ -130,7 +128,7 @@ func (r *reader) payments(ctx context.Context, q payment.PaymentQuery) ([]*payme
 	d := r.s.dialect
 	var f filter
 	if q.After != "" {
-		at, id, err := cursor.Parse(q.After)
+		at, id, err := payment.ParseCursor(q.After)
 		if err != nil {
 			return nil, err
 		}
@@ -314,9 +312,13 @@ func (s *Store) outside(ctx context.Context) (*reader, error) {
 		return &t.reader, nil
 	}
 	r := &reader{s: s}
-	switch host := hostTx(ctx); {
-	case host != nil:
-		r.q, r.inTx = plain{host}, true
+	switch h := hostOf(ctx); {
+	case h != nil:
+		tx, err := s.join(ctx, h)
+		if err != nil {
+			return nil, err
+		}
+		r.q, r.inTx = plain{tx}, true
 	case s.dialect == SQLite:
 		r.q = pooled{s}
 	default:
@@ -382,10 +384,4 @@ func (s *Store) Disputes(ctx context.Context, q payment.DisputeQuery) ([]*paymen
 // SubjectKey implements payment.Reader.
 func (s *Store) SubjectKey(ctx context.Context, subject string) ([]byte, error) {
 	return read(ctx, s, func(r *reader) ([]byte, error) { return r.subjectKey(ctx, subject) })
-}
-
-// hostTx returns the transaction that In put into ctx, or nil.
-func hostTx(ctx context.Context) *sql.Tx {
-	h, _ := ctx.Value(hostKey{}).(*sql.Tx)
-	return h
 }

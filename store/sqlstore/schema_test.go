@@ -179,7 +179,7 @@ func TestTwoInstallationsInOneDatabase(t *testing.T) {
 
 func TestHorizonWrapsAround(t *testing.T) {
 	t.Parallel()
-	s := openPostgres(t, pgtest.DSN(t))
+	s := openPostgres(t, migrated(t))
 	// Announcements hold 32 bits of a number: pass the end of them.
 	mustExec(t, s.DB(), "SELECT setval('payment_events_seq', 4294967290)")
 	for i := range 4 {

@@ -53,9 +53,11 @@ type Store struct {
 	dialect Dialect
 	options Options
 	sql     *statements
-	writer  *writer // SQLite
-	closed  atomic.Bool
-	commits atomic.Int64
+	// identity of the database, to know a host's transaction by.
+	identity identity
+	writer   *writer // SQLite
+	closed   atomic.Bool
+	commits  atomic.Int64
 
 	mu    sync.RWMutex
 	ready map[string]*sql.Stmt // SQLite: prepared by text
@@ -110,6 +112,10 @@ func New(db *sql.DB, dialect Dialect, options ...Options) (*Store, error) {
 	}
 	if err := checkSchema(ctx, db, dialect); err != nil {
 		return nil, err
+	}
+	var err error
+	if s.identity, err = identify(ctx, plain{db}, dialect); err != nil {
+		return nil, fmt.Errorf("payment: the database cannot be read: %w", err)
 	}
 	if dialect == SQLite {
 		s.writer = &writer{s: s}
@@ -204,8 +210,8 @@ func (s *Store) update(ctx context.Context, fn func(ctx context.Context, t *tx) 
 	if s.closed.Load() {
 		return errClosed
 	}
-	if host := hostTx(ctx); host != nil {
-		return s.updateJoined(ctx, host, fn)
+	if h := hostOf(ctx); h != nil {
+		return s.updateJoined(ctx, h, fn)
 	}
 	if s.dialect == SQLite {
 		return s.writer.update(ctx, fn)
@@ -213,8 +219,9 @@ func (s *Store) update(ctx context.Context, fn func(ctx context.Context, t *tx) 
 	return s.updatePostgres(ctx, fn)
 }
 
-// Joined implements payment.Store.
-func (s *Store) Joined(ctx context.Context) bool { return hostTx(ctx) != nil }
+// Joined implements payment.Store. It is true for a transaction that cannot be
+// joined too: whoever asks must not go on as if there were none.
+func (s *Store) Joined(ctx context.Context) bool { return hostOf(ctx) != nil }
 
 // checkDurable reads the settings of a connection back and refuses those under
 // which a commit that was answered may be lost.

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tender-go/payment"
-	"github.com/tender-go/payment/internal/cursor"
 	"github.com/tender-go/payment/store/memstore"
 )
 
@@ -346,8 +345,8 @@ func breakers() map[string]func(testing.TB) Fixture {
 		}),
 		"payments in pages": breakStore(func(b *broken) {
 			b.payments = func(q payment.PaymentQuery) (payment.PaymentQuery, func([]*payment.Payment)) {
-				if at, _, err := cursor.Parse(q.After); err == nil {
-					q.After = cursor.Make(at, "\x01") // by time alone
+				if at, _, err := payment.ParseCursor(q.After); err == nil {
+					q.After = payment.Cursor(&payment.Payment{CreatedAt: at, ID: "\x01"}) // by time alone
 				}
 				return q, func([]*payment.Payment) {}
 			}
