@@ -274,9 +274,7 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 		err = u.setAction(o, nil)
 	case to.Dead():
 		o.Decline = e.Decline
-		if !e.At.IsZero() && o.Kind == OpAuthorize {
-			u.remember(o, dataEnded, e.At.UTC().Format(time.RFC3339Nano))
-		}
+		u.endedAt(o, e.At)
 		o.Payable = o.Kind == OpAuthorize && to == StateDeclined && e.Payable
 		err = u.setAction(o, nil)
 		u.ended(o)
@@ -319,6 +317,9 @@ func (u *unit) disallowed(e *Event, o *Operation, to State) error {
 		return u.giveBack(o, false)
 	case o.State == StateReversed:
 		u.ignore(e, "it was reversed; a reversal is final")
+	case o.Kind == OpAuthorize && o.State.Dead() && (to == StateCanceled || to == StateExpired):
+		u.endedAt(o, e.At)
+		u.ignore(e, fmt.Sprintf("it is %s already", o.State))
 	default:
 		u.ignore(e, fmt.Sprintf("an earlier stage reported late: it is %s already", o.State))
 	}

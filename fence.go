@@ -134,9 +134,14 @@ func (o *Operation) fencible() bool {
 
 // arriving reports whether a send without an answer may still reach the
 // provider.
-func (o *Operation) arriving(now time.Time) bool {
+func (u *unit) arriving(o *Operation) bool {
 	s := o.current()
-	return s != nil && s.State == StateUnknown && s.Lease.After(now)
+	return s != nil && s.State == StateUnknown && u.now.Before(u.c.proofAt(s))
+}
+
+// proofAt is when whatever was sent of a step has arrived or never will.
+func (c *Client) proofAt(s *Step) time.Time {
+	return s.Lease.Add(c.skew + s.Recovery.LookupGrace)
 }
 
 // neverSent reports whether no step of the operation was ever sent.
@@ -196,12 +201,12 @@ func (u *unit) applyFence(e *Event, o *Operation, s *Step) error {
 		s.State, s.Lease = StatePlanned, u.now
 		s.DueAt = u.now.Add(u.c.backoff(s.Sends))
 		e.Applied, e.Reason = true, "not done; it is sent again"
-	case (e.Status == ResultApproved || e.Status == ResultCanceled) && e.Ref == "" && o.arriving(u.now):
+	case (e.Status == ResultApproved || e.Status == ResultCanceled) && e.Ref == "" && u.arriving(o):
 		// The provider found nothing to close while our send may be on its way.
 		s.State, s.Closed, s.DueAt = StateFailed, true, time.Time{}
 		e.Applied, e.Reason = true, "nothing was there to close, and what was sent may still arrive; it is closed once it has"
 		cur := o.current()
-		cur.Closed, cur.DueAt = true, cur.Lease.Add(u.c.skew+cur.Recovery.LookupGrace)
+		cur.Closed, cur.DueAt = true, u.c.proofAt(cur)
 		u.touchStep(cur)
 	case e.Status == ResultApproved || e.Status == ResultCanceled:
 		s.State, s.Closed, s.DueAt = StateApproved, true, time.Time{}

@@ -215,10 +215,11 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 			u.touchStep(s)
 		}
 		u.note(EventFact, e.Source, root.ID, "a capture proves the authorization")
+		u.first = append(u.first, func() error { return u.applyCumulative(e, root, lease) })
 		if err := u.approved(&Event{Amount: root.Amount}, root, was, false); err != nil {
 			return err
 		}
-		return u.applyCumulative(e, root, lease)
+		return u.takeFirst()
 	}
 	e.Cumulative = false
 	if left := u.p.held(root); e.Kind == OpCapture && less(left, rest) {

@@ -22,14 +22,10 @@ func (c *Client) Receive(ctx context.Context, provider string, w Webhook) (Notif
 	if c.store.Joined(ctx) {
 		return Notification{}, ErrInTransaction
 	}
-	prov, ok := c.byName[provider]
-	if !ok {
-		return Notification{}, &FieldError{Field: "provider", Problem: quote(provider) + " is not configured", Remedy: "use the name of a provider in Config.Providers"}
+	if err := c.Receives(provider); err != nil {
+		return Notification{}, err
 	}
-	parser, ok := prov.(WebhookParser)
-	if !ok {
-		return Notification{}, fmt.Errorf("%w: %s sends no webhooks", ErrUnsupported, provider)
-	}
+	parser := c.byName[provider].(WebhookParser)
 	if len(w.Body) > maxWebhook {
 		return Notification{}, &WebhookError{Reason: WebhookTooLarge, Detail: fmt.Sprintf("the body has more than %d bytes", maxWebhook)}
 	}
@@ -55,6 +51,21 @@ func (c *Client) Receive(ctx context.Context, provider string, w Webhook) (Notif
 		}
 	}
 	return n, nil
+}
+
+// Receives reports whether [Client.Receive] takes notifications under the given
+// name: nil, or what is wrong with the wiring. A *[FieldError] says that no
+// instance of Config.Providers has the name, ErrUnsupported that the instance
+// sends no webhooks. It asks nobody.
+func (c *Client) Receives(provider string) error {
+	prov, ok := c.byName[provider]
+	if !ok {
+		return &FieldError{Field: "provider", Problem: quote(provider) + " is not configured", Remedy: "use the name of a provider in Config.Providers"}
+	}
+	if _, ok := prov.(WebhookParser); !ok {
+		return fmt.Errorf("%w: %s sends no webhooks", ErrUnsupported, provider)
+	}
+	return nil
 }
 
 func parseGuarded(ctx context.Context, parser WebhookParser, w Webhook) (n Notification, err error) {

@@ -144,6 +144,9 @@ func (c *Client) Refund(ctx context.Context, id string, r RefundParams) (*Paymen
 			return &FieldError{Field: "Capture", Problem: quote(r.Capture) + " is no capture or sale of this payment", Remedy: "take it from Payment.Operations, or leave it empty"}
 		}
 		left := u.p.Refundable()
+		if of := u.p.Operation(r.Capture); of != nil {
+			left = u.p.refundable(of)
+		}
 		if !u.p.Totals.Captured.Done.IsPositive() {
 			return u.refuse("refund", "nothing is captured: cancel or void it instead")
 		}

@@ -138,17 +138,17 @@ func (u *unit) inherit(claim Claim) error {
 		}
 		u.inherited[e.ID] = true
 		e.Cites, e.ID, e.Seq, e.Reason = e.ID, "", 0, ""
-		u.early = append(u.early, e)
+		u.first = append(u.first, func() error { return u.apply(e, false) })
 	}
 	return nil
 }
 
-// takeEarly applies the facts that were found.
-func (u *unit) takeEarly() error {
-	for len(u.early) > 0 {
-		e := u.early[0]
-		u.early = u.early[1:]
-		if err := u.apply(e, false); err != nil {
+// takeFirst takes in what is known and not applied yet.
+func (u *unit) takeFirst() error {
+	for len(u.first) > 0 {
+		next := u.first[0]
+		u.first = u.first[1:]
+		if err := next(); err != nil {
 			return err
 		}
 	}

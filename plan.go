@@ -31,9 +31,10 @@ type unit struct {
 	orders  []order          // of planned
 	refused map[string]error // steps that a participant refused, in a commit that must be made
 
+	// first is taken in before anything is planned that follows.
+	first []func() error
 	// Notifications that came before their object was known: see orphan.go.
 	seeks     bool            // look for them as objects become known
-	early     []*Event        // found and not applied yet
 	inherited map[string]bool // found, by their event's id
 }
 
@@ -189,7 +190,7 @@ func (u *unit) setAction(o *Operation, a *Action) error {
 // commit writes everything the unit holds.
 func (u *unit) commit() error {
 	p := u.p
-	if err := u.takeEarly(); err != nil {
+	if err := u.takeFirst(); err != nil {
 		return err
 	}
 	if err := u.explainSums(); err != nil {

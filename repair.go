@@ -181,8 +181,7 @@ func fenceMayHelp(o *Operation) bool {
 // is closed for sends, its last lease is over, and the grace has passed.
 func (c *Client) askUnknown(ctx context.Context, p *Payment, stepID string) (bool, error) {
 	o, s := p.Step(stepID)
-	proofAt := s.Lease.Add(c.skew + s.Recovery.LookupGrace)
-	proves := s.Closed && !c.now().Before(proofAt)
+	proves := s.Closed && !c.now().Before(c.proofAt(s))
 	res, err := c.lookup(ctx, p, o, s)
 	if err != nil {
 		return false, nil //nolint:nilerr // a failed look-up proves nothing
@@ -210,7 +209,7 @@ func (c *Client) closeStep(ctx context.Context, p *Payment, stepID string) error
 		}
 		s.Closed = true
 		s.Checks++
-		s.DueAt = s.Lease.Add(u.c.skew + s.Recovery.LookupGrace)
+		s.DueAt = u.c.proofAt(s)
 		if s.DueAt.Before(u.now) {
 			s.DueAt = u.now
 		}

@@ -280,3 +280,25 @@ func TestRefundOfOneCapture(t *testing.T) {
 		s.agree(p.ID)
 	})
 }
+
+// Refund of one capture without an amount gives back what is left of that
+// capture, not of the payment.
+func TestRefundAllOfOneCapture(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{})
+		p := s.authorized("order-1")
+		for i, part := range []int64{30_00, 70_00} {
+			var err error
+			p, err = s.pay.Capture(s.ctx, p.ID, payment.CaptureParams{Key: fmt.Sprint("c", i), Amount: usd(part)})
+			require.NoError(t, err)
+		}
+		first := operations(p, payment.OpCapture)[0]
+		p, err := s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r1", Capture: first.ID})
+		require.NoError(t, err)
+		require.Equal(t, usd(30_00), p.Totals.Refunded.Done)
+		_, err = s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r2", Capture: first.ID})
+		require.ErrorIs(t, err, payment.ErrExceeds, "nothing of it is left")
+		require.Equal(t, usd(70_00), s.agree(p.ID).Refundable())
+	})
+}

@@ -42,7 +42,7 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 		return u.overpaid(e, o, why, lease)
 	}
 	u.closeOthers(o, lease)
-	if err := u.takeEarly(); err != nil {
+	if err := u.takeFirst(); err != nil {
 		return err
 	}
 	if ended, at := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); !o.Sale && at == nil && !e.At.IsZero() && e.At.Before(ended) {
@@ -64,6 +64,14 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 
 // dataEnded is when the provider says that an attempt ended without money.
 const dataEnded = "ended"
+
+// endedAt keeps when an attempt ended at the provider, the last time it did.
+func (u *unit) endedAt(o *Operation, at time.Time) {
+	if was, err := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); o.Kind != OpAuthorize || at.IsZero() || (err == nil && !at.After(was)) {
+		return
+	}
+	u.remember(o, dataEnded, at.UTC().Format(time.RFC3339Nano))
+}
 
 // remember keeps a fact of the provider's with an operation; "" forgets it.
 func (u *unit) remember(o *Operation, name, value string) {
@@ -124,7 +132,7 @@ func (u *unit) overpaid(e *Event, o *Operation, why string, lease bool) error {
 		u.parkFor(o.ID, "overpaid: "+why, "refund it or assign it to another order")
 		return nil
 	}
-	if err := u.takeEarly(); err != nil {
+	if err := u.takeFirst(); err != nil {
 		return err
 	}
 	if o.Sale {

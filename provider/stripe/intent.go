@@ -154,6 +154,11 @@ func (in *intent) describe(r *payment.Result) {
 		}
 		return
 	}
+	ch.describe(r)
+}
+
+// describe adds what a charge says of itself.
+func (ch *charge) describe(r *payment.Result) {
 	r.Card, r.ThreeDS = ch.Details.V.info(), ch.Details.V.threeDS()
 	if c := ch.Details.V.card(); c != nil {
 		r.ExpiresAt = unix(c.CaptureBefore)
@@ -163,7 +168,7 @@ func (in *intent) describe(r *payment.Result) {
 	}
 	// The fee is booked in the currency of settlement; another one than the
 	// payment's belongs to the statement, not here.
-	if b := ch.BalanceTransaction.Object; b != nil && strings.EqualFold(b.Currency, in.Currency) {
+	if b := ch.BalanceTransaction.Object; b != nil && strings.EqualFold(b.Currency, ch.Currency) {
 		if fee, err := amountOf(b.Fee, b.Currency); err == nil {
 			r.Fee = fee
 		}

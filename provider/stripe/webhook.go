@@ -95,6 +95,12 @@ func (p *Provider) read(n notification) ([]payment.Event, error) {
 			return nil, err
 		}
 		return p.intentEvents(in)
+	case "charge.succeeded":
+		ch, err := object[charge](n, "charge")
+		if err != nil || ident(ch.PaymentIntent.ID) == "" {
+			return nil, err
+		}
+		return ch.succeeded()
 	case "charge.expired":
 		ch, err := object[charge](n, "charge")
 		if err != nil || ident(ch.PaymentIntent.ID) == "" {
@@ -159,6 +165,21 @@ func (p *Provider) intentEvents(in *intent) ([]payment.Event, error) {
 	facts := append([]payment.Event{event(r)}, r.Events...)
 	facts[0].OperationID = ident(in.Metadata[metaOperation])
 	return facts, nil
+}
+
+// succeeded reads a charge that went through. It repeats what its intent's own
+// notification says, and adds the card, which that one does not hold.
+func (ch *charge) succeeded() ([]payment.Event, error) {
+	amount, err := amountOf(ch.Amount, ch.Currency)
+	if err != nil {
+		return nil, malformed("its charge has an amount that cannot be read")
+	}
+	r := payment.Result{Status: payment.ResultApproved, Ref: ch.PaymentIntent.ID, Refs: refs(ch.ID), Amount: amount, Captured: ch.Captured,
+		Data: map[string]string{dataCharge: ch.ID}}
+	ch.describe(&r)
+	e := event(r)
+	e.OperationID = ident(ch.Metadata[metaOperation])
+	return []payment.Event{e}, nil
 }
 
 // refundEvents reads a refund. One that fails after it had succeeded is a

@@ -209,6 +209,8 @@ func TestEvents(t *testing.T) {
 		{"payment_intent.canceled", intent("canceled", `,"cancellation_reason":"requested_by_customer"`), []want{auth(payment.ResultCanceled)}},
 		{"payment_intent.canceled", intent("canceled", `,"cancellation_reason":"automatic"`), []want{auth(payment.ResultExpired)}},
 		{"payment_intent.created", intent("requires_payment_method", ""), nil},
+		{"charge.succeeded", `{"id":"ch_1","object":"charge","payment_intent":"pi_1","amount":1000,"currency":"usd","captured":true}`, []want{auth(payment.ResultApproved)}},
+		{"charge.succeeded", `{"id":"ch_1","object":"charge","amount":1000,"currency":"usd","captured":true}`, nil}, // made without an intent: not ours
 		{"charge.expired", `{"id":"ch_1","object":"charge","payment_intent":"pi_1"}`, []want{auth(payment.ResultExpired)}},
 		{"charge.refunded", `{"id":"ch_1","object":"charge","payment_intent":"pi_1","amount_refunded":400}`, nil},
 		{"refund.created", refund("succeeded", ""), []want{{payment.OpRefund, payment.ResultApproved, false}}},
@@ -257,6 +259,13 @@ func TestEventFacts(t *testing.T) {
 	require.Equal(t, []string{"ch_1"}, e.Refs)
 	require.Equal(t, usd10, e.Amount)
 	require.Empty(t, e.StepKey, "which of the steps is concluded, the intent does not say")
+
+	e = parse("charge.succeeded", `{"id":"ch_1","object":"charge","payment_intent":"pi_1","amount":1000,"currency":"usd","captured":false,"metadata":{"tender_operation":"op1"},
+		"payment_method_details":{"type":"card","card":{"brand":"visa","last4":"3220","exp_month":4,"exp_year":2030,"three_d_secure":{"result":"authenticated","version":"2.2.0"}}}}`)
+	require.Equal(t, "3220", e.Card.Last4, "the intent's notification does not hold the card")
+	require.Equal(t, "op1", e.OperationID)
+	require.Equal(t, usd10, e.Amount)
+	require.False(t, e.Captured)
 
 	e = parse("refund.failed", `{"id":"re_1","object":"refund","status":"failed","failure_reason":"insufficient_funds","currency":"usd","amount":400,"payment_intent":"pi_1","metadata":{"tender_operation":"op2","tender_step":"op2s1"}}`)
 	require.Equal(t, "op2s1", e.StepKey)
@@ -311,7 +320,7 @@ func TestSandboxMisdelivery(t *testing.T) {
 			}
 		}
 		require.Equal(t, 1, refused, mode)
-		require.Equal(t, 1, taken, mode)
+		require.Equal(t, 2, taken, "%s: the intent's and its charge's", mode)
 	}
 	s := newShop(t, nil)
 	require.NoError(t, s.srv.Stripe.ForgeEvent("payment_intent.succeeded", json.RawMessage(paidIntent)))

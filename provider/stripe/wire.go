@@ -106,6 +106,7 @@ type charge struct {
 	Object             string                         `json:"object"`
 	Amount             int64                          `json:"amount"`
 	AmountRefunded     int64                          `json:"amount_refunded"`
+	Captured           bool                           `json:"captured"`
 	Disputed           bool                           `json:"disputed"`
 	Currency           string                         `json:"currency"`
 	PaymentIntent      expandable[none]               `json:"payment_intent"`
