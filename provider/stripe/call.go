@@ -3,7 +3,6 @@ package stripe
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 
 	stripego "github.com/stripe/stripe-go/v76"
@@ -12,42 +11,40 @@ import (
 	"github.com/tender-go/payment/internal/httpx"
 )
 
-// answer receives one of our own wire types through the SDK, whose types follow
-// one API version.
-type answer struct {
-	stripego.APIResource
-	into any
-}
+// answer, embedded in one of our own wire types, lets the SDK decode an answer
+// straight into it; the SDK's own types follow one API version.
+type answer struct{}
 
-func (a *answer) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, a.into) }
+// SetLastResponse takes what the SDK knows of the answer: httpx has it already.
+func (answer) SetLastResponse(*stripego.APIResponse) {}
 
 // get reads an object or a list. params is a struct of the SDK's, or nil.
-func (p *Provider) get(ctx context.Context, step, path string, params, into any) *failure {
+func (p *Provider) get(ctx context.Context, step, path string, params any, into stripego.LastResponseSetter) *failure {
 	_, f := p.exchange(ctx, step, http.MethodGet, path, "", params, into)
 	return f
 }
 
 // post writes, with key as the idempotency key. kept says that Stripe gave the
 // answer of the first send again.
-func (p *Provider) post(ctx context.Context, step, path, key string, params, into any) (kept bool, f *failure) {
+func (p *Provider) post(ctx context.Context, step, path, key string, params any, into stripego.LastResponseSetter) (kept bool, f *failure) {
 	return p.exchange(ctx, step, http.MethodPost, path, key, params, into)
 }
 
-func (p *Provider) exchange(ctx context.Context, step, method, path, key string, params, into any) (kept bool, f *failure) {
+func (p *Provider) exchange(ctx context.Context, step, method, path, key string, params any, into stripego.LastResponseSetter) (kept bool, f *failure) {
 	body := &form.Values{}
 	if params != nil {
 		form.AppendTo(body, params)
 	}
 	return p.do(ctx, step, key, func(common *stripego.Params) error {
-		return p.api.CallRaw(method, path, p.key.Reveal(), body, common, &answer{into: into})
+		return p.api.CallRaw(method, path, p.key.Reveal(), body, common, into)
 	})
 }
 
 // upload sends a file. The boundary is fixed by the content, so that a replay is
 // the same bytes.
-func (p *Provider) upload(ctx context.Context, step, key, boundary string, body *bytes.Buffer, into any) *failure {
+func (p *Provider) upload(ctx context.Context, step, key, boundary string, body *bytes.Buffer, into stripego.LastResponseSetter) *failure {
 	_, f := p.do(ctx, step, key, func(common *stripego.Params) error {
-		return p.uploads.CallMultipart(http.MethodPost, "/v1/files", p.key.Reveal(), boundary, body, common, &answer{into: into})
+		return p.uploads.CallMultipart(http.MethodPost, "/v1/files", p.key.Reveal(), boundary, body, common, into)
 	})
 	return f
 }
