@@ -59,8 +59,6 @@ func (l *lenient[T]) UnmarshalJSON(b []byte) error {
 type none struct{}
 
 type intent struct {
-	answer
-
 	ID                 string                           `json:"id"`
 	Object             string                           `json:"object"`
 	Status             string                           `json:"status"`
@@ -132,8 +130,6 @@ type outcome struct {
 
 // cardHolding is what PaymentMethods and payment_method_details have in common.
 type cardHolding struct {
-	answer
-
 	ID          string           `json:"id"`
 	Type        string           `json:"type"`
 	Customer    expandable[none] `json:"customer"`
@@ -165,8 +161,6 @@ type cardDetails struct {
 }
 
 type refund struct {
-	answer
-
 	ID            string            `json:"id"`
 	Object        string            `json:"object"`
 	Amount        int64             `json:"amount"`
@@ -180,8 +174,6 @@ type refund struct {
 }
 
 type dispute struct {
-	answer
-
 	ID            string                        `json:"id"`
 	Object        string                        `json:"object"`
 	Amount        int64                         `json:"amount"`
@@ -205,8 +197,6 @@ type dispute struct {
 }
 
 type transfer struct {
-	answer
-
 	ID             string            `json:"id"`
 	Object         string            `json:"object"`
 	Amount         int64             `json:"amount"`
@@ -219,8 +209,6 @@ type transfer struct {
 }
 
 type setupIntent struct {
-	answer
-
 	ID             string                           `json:"id"`
 	Object         string                           `json:"object"`
 	Status         string                           `json:"status"`
@@ -234,20 +222,14 @@ type setupIntent struct {
 }
 
 type customer struct {
-	answer
-
 	ID string `json:"id"`
 }
 
 type file struct {
-	answer
-
 	ID string `json:"id"`
 }
 
 type reader struct {
-	answer
-
 	ID     string `json:"id"`
 	Action *struct {
 		Type        string `json:"type"`
@@ -286,8 +268,6 @@ type source struct {
 }
 
 type list[T any] struct {
-	answer
-
 	Object  string `json:"object"`
 	Data    []T    `json:"data"`
 	HasMore bool   `json:"has_more"`
