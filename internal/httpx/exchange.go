@@ -38,7 +38,7 @@ type exchange struct {
 	end     time.Time
 	status  int
 	proto   string
-	header  http.Header
+	header  http.Header // as it came: scrubbed only when it is asked for
 	bytes   int64
 	class   Class
 	broken  bool // the body could not be read to its end
@@ -142,7 +142,7 @@ func (e *exchange) answer(r *http.Response, keep []string) {
 	kept := make(http.Header, 4)
 	for _, k := range keep {
 		if v := r.Header[k]; len(v) > 0 {
-			kept[k] = []string{Scrub(v[0])}
+			kept[k] = []string{v[0]}
 		}
 	}
 	e.mu.Lock()
@@ -191,10 +191,11 @@ func (e *exchange) outcomeLocked() Outcome {
 	return o
 }
 
-func (e *exchange) headers() http.Header {
+// value returns a header of the answer, scrubbed, and whether an answer came.
+func (e *exchange) value(name string) (v string, answered bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.header // never written to once set
+	return Scrub(e.header.Get(name)), e.header != nil
 }
 
 func (e *exchange) snapshot() Exchange {
@@ -206,7 +207,7 @@ func (e *exchange) snapshot() Exchange {
 		Host:          e.host,
 		Path:          safePath(e.path),
 		Proto:         e.proto,
-		RequestID:     firstHeader(e.header, requestIDHeaders()),
+		RequestID:     Scrub(firstHeader(e.header, requestIDHeaders())),
 		Outcome:       e.outcomeLocked(),
 		Start:         e.start,
 		ResponseBytes: e.bytes,

@@ -248,8 +248,8 @@ func (c *Call) Header(name string) string {
 	defer c.mu.Unlock()
 	for i := len(c.list) - 1; i >= 0; i-- {
 		if e := c.list[i]; e.scope == "" {
-			if h := e.headers(); h != nil {
-				return h.Get(name)
+			if v, answered := e.value(name); answered {
+				return v
 			}
 		}
 	}

@@ -357,8 +357,12 @@ func TestConnectionsAreReused(t *testing.T) {
 
 func TestErrorSaysWhoseTimeRanOut(t *testing.T) {
 	t.Parallel()
+	arrived := map[string]chan struct{}{"/h1": make(chan struct{}), "/h2": make(chan struct{})}
 	stall := func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
+		if c := arrived[r.URL.Path]; c != nil {
+			close(c)
+		}
 		<-r.Context().Done()
 	}
 	h2url, h2base := h2(t, stall)
@@ -386,8 +390,11 @@ func TestErrorSaysWhoseTimeRanOut(t *testing.T) {
 
 			ctx, stop := context.WithCancelCause(context.Background())
 			ctx, call := Observe(ctx)
-			time.AfterFunc(50*time.Millisecond, func() { stop(shutdown) })
-			_, err = send(ctx, c, tc.url)
+			go func() {
+				<-arrived["/"+tc.name]
+				stop(shutdown)
+			}()
+			_, err = send(ctx, newClient(t, Options{Base: tc.base}), tc.url+"/"+tc.name)
 			require.ErrorIs(t, err, context.Canceled, "the caller's own cause does not hide that it cancelled")
 			require.Equal(t, Outcome{Ambiguous, 0, ClassCanceled}, call.Outcome())
 		})

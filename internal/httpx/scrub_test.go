@@ -150,7 +150,13 @@ func TestScrubTakesLinearTime(t *testing.T) {
 			}
 			return least
 		}
-		short, long := best(maxScrubInput/4), best(maxScrubInput)
+		var short, long time.Duration
+		for range 5 { // the machine may get busy between the two
+			short, long = best(maxScrubInput/4), best(maxScrubInput)
+			if long < 10*short+5*time.Millisecond {
+				break
+			}
+		}
 		require.Less(t, long, 10*short+5*time.Millisecond, "%q", unit)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 
 	stripego "github.com/stripe/stripe-go/v76"
@@ -11,15 +12,6 @@ import (
 
 	"github.com/tender-go/payment/internal/httpx"
 )
-
-// answer receives one of our own wire types through the SDK, whose types follow
-// one API version.
-type answer struct {
-	stripego.APIResource
-	into any
-}
-
-func (a *answer) UnmarshalJSON(b []byte) error { return json.Unmarshal(b, a.into) }
 
 // get reads an object or a list. params is a struct of the SDK's, or nil.
 func (p *Provider) get(ctx context.Context, step, path string, params, into any) *failure {
@@ -34,12 +26,16 @@ func (p *Provider) post(ctx context.Context, step, path, key string, params, int
 }
 
 func (p *Provider) exchange(ctx context.Context, step, method, path, key string, params, into any) (kept bool, f *failure) {
-	body := &form.Values{}
+	values := &form.Values{}
 	if params != nil {
-		form.AppendTo(body, params)
+		form.AppendTo(values, params)
+	}
+	body := values.Encode()
+	if method == http.MethodGet && body != "" {
+		path, body = path+"?"+body, ""
 	}
 	return p.do(ctx, step, key, func(common *stripego.Params) error {
-		return p.api.CallRaw(method, path, p.key.Reveal(), body, common, &answer{into: into})
+		return p.send(p.api, method, path, "application/x-www-form-urlencoded", []byte(body), common, into)
 	})
 }
 
@@ -47,7 +43,7 @@ func (p *Provider) exchange(ctx context.Context, step, method, path, key string,
 // the same bytes.
 func (p *Provider) upload(ctx context.Context, step, key, boundary string, body *bytes.Buffer, into any) *failure {
 	_, f := p.do(ctx, step, key, func(common *stripego.Params) error {
-		return p.uploads.CallMultipart(http.MethodPost, "/v1/files", p.key.Reveal(), boundary, body, common, &answer{into: into})
+		return p.send(p.uploads, http.MethodPost, "/v1/files", "multipart/form-data; boundary="+boundary, body.Bytes(), common, into)
 	})
 	return f
 }
@@ -69,21 +65,35 @@ func (p *Provider) do(ctx context.Context, step, key string, send func(*stripego
 	return false, p.failed(ctx, step, call, err)
 }
 
+// send carries out one exchange. The SDK makes the request and reads the errors;
+// the rest of its call is left out: it reads every answer twice, for types that
+// follow one API version, and has retries, telemetry and logs of its own.
+func (p *Provider) send(b *stripego.BackendImplementation, method, path, contentType string, body []byte, common *stripego.Params, into any) error {
+	r, err := b.NewRequest(method, path, p.key.Reveal(), contentType, common)
+	if err != nil {
+		return err
+	}
+	// The machine's name and kernel: Stripe has no need of it.
+	r.Header.Del("X-Stripe-Client-User-Agent")
+	if len(body) > 0 {
+		r.ContentLength = int64(len(body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		r.Body, _ = r.GetBody()
+	}
+	resp, err := b.HTTPClient.Do(r)
+	if err != nil {
+		return err
+	}
+	got, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode >= 400:
+		return b.ResponseToError(resp, got)
+	}
+	return json.Unmarshal(got, into)
+}
+
 // replayed reports whether Stripe gave a kept answer again.
 func replayed(call *httpx.Call) bool { return call.Header("Idempotent-Replayed") == "true" }
-
-// withoutUname drops the header in which the SDK reports the machine's name and
-// kernel: Stripe has no need of it.
-type withoutUname struct{ base http.RoundTripper }
-
-func (t withoutUname) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Del("X-Stripe-Client-User-Agent")
-	return t.base.RoundTrip(r)
-}
-
-func (t withoutUname) CloseIdleConnections() {
-	if c, ok := t.base.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}

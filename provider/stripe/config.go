@@ -92,7 +92,7 @@ type Provider struct {
 	multi       bool
 	caps        payment.Capabilities
 
-	api, uploads stripego.Backend
+	api, uploads *stripego.BackendImplementation
 }
 
 // What is implemented, checked by the compiler.
@@ -191,7 +191,7 @@ func New(c Config) (*Provider, error) {
 
 	api, uploads := stripego.APIURL, stripego.UploadsURL
 	if c.BaseURL != "" {
-		api = strings.TrimSuffix(c.BaseURL, "/")
+		api = strings.TrimSuffix(strings.TrimSuffix(c.BaseURL, "/"), "/v1") // as the SDK takes it, too
 		uploads = api
 		u, err := url.Parse(api)
 		switch {
@@ -220,24 +220,15 @@ func (p *Provider) client(c Config, bases ...string) (*http.Client, error) {
 			o.AllowHosts = append(o.AllowHosts, u.Host)
 		}
 	}
-	hc, err := httpx.New(o)
-	if err != nil {
-		return nil, err
-	}
-	hc.Transport = withoutUname{hc.Transport}
-	return hc, nil
+	return httpx.New(o)
 }
 
 // backend is one of the SDK's, with nothing of its own: no retries (the client
 // decides), no telemetry, no log, no package variables.
-func backend(t stripego.SupportedBackend, base string, hc *http.Client) stripego.Backend {
-	return stripego.GetBackendWithConfig(t, &stripego.BackendConfig{
-		URL:               stripego.String(base),
-		HTTPClient:        hc,
-		MaxNetworkRetries: stripego.Int64(0),
-		EnableTelemetry:   stripego.Bool(false),
-		LeveledLogger:     &stripego.LeveledLogger{Level: stripego.LevelNull},
-	})
+func backend(t stripego.SupportedBackend, base string, hc *http.Client) *stripego.BackendImplementation {
+	return &stripego.BackendImplementation{
+		Type: t, URL: base, HTTPClient: hc, LeveledLogger: &stripego.LeveledLogger{Level: stripego.LevelNull},
+	}
 }
 
 // Name returns Config.Name.

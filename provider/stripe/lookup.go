@@ -116,9 +116,7 @@ func (p *Provider) lookupAuthorize(ctx context.Context, r payment.LookupRequest)
 func (p *Provider) disputesOf(ctx context.Context, r payment.LookupRequest, ref string) ([]payment.Event, error) {
 	params := &stripego.DisputeListParams{PaymentIntent: &ref}
 	params.Limit = stripego.Int64(pageSize)
-	var page struct {
-		Data []*dispute `json:"data"`
-	}
+	var page list[*dispute]
 	if f := p.get(ctx, r.Step, "/v1/disputes", params, &page); f != nil {
 		return nil, f.unseen()
 	}

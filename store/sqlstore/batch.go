@@ -46,23 +46,14 @@ type spoiledBy struct{ err error }
 
 func (e *spoiledBy) Error() string { return e.err.Error() }
 
-// run carries out one turn in the caller's goroutine.
-func (b *batched) run(t *turn) {
-	err := error(nil)
-	ended := false
-	defer func() {
-		if !ended { // the function ended the goroutine
-			t.gone = true
-			err = b.undo(errors.New("payment: the function of Update ended its goroutine"))
-		}
-		t.ran <- err
-	}()
+// run carries out one turn.
+func (b *batched) run(t *turn) (err error) {
 	for range maxRuns {
 		if err = b.attempt(t); !errors.Is(err, payment.ErrConflict) || errors.Is(err, errBroken) {
 			break
 		}
 	}
-	ended = true
+	return err
 }
 
 // attempt runs the function once.

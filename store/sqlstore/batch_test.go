@@ -93,7 +93,7 @@ func TestFailureAmongOthers(t *testing.T) {
 			_ = write(ctx, tx)
 			panic(errBoom)
 		}, nil, 2},
-		{"goroutine ended", func(context.Context, payment.Tx) error { runtime.Goexit(); return nil }, errGone, 1},
+		{"goroutine ended", func(context.Context, payment.Tx) error { runtime.Goexit(); return nil }, errGone, 2},
 		{"goroutine ended after it wrote", func(ctx context.Context, tx payment.Tx) error {
 			_ = write(ctx, tx)
 			runtime.Goexit()

@@ -9,8 +9,9 @@
 // columns of its own. Personal values stand in sealed columns only, encrypted
 // by the client; [Columns] lists what every column holds.
 //
-// On SQLite one writer folds the Updates that wait into one commit. On
-// PostgreSQL each Update is a transaction of its own, at READ COMMITTED. On
+// On SQLite one writer folds the Updates that wait into one commit, and runs
+// their functions one after the other in a goroutine of its own. On PostgreSQL
+// each Update is a transaction of its own, at READ COMMITTED. On
 // both an Update may join a transaction of the host's: see [In].
 package sqlstore
 
