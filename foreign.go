@@ -28,6 +28,12 @@ func (u *unit) originate(e *Event) error {
 	if e.Cumulative {
 		return u.applyCumulative(e, root, false)
 	}
+	if e.Kind == OpVoid && e.Status == ResultApproved && root.State != StateApproved {
+		// Its authorization is reported late: it will be known to have ended.
+		u.endedAt(root, e.At)
+		u.ignore(e, "nothing is known to be held yet")
+		return nil
+	}
 	if e.Kind == OpVoid && e.Status == ResultApproved {
 		return u.released(e, root, StateCanceled)
 	}
