@@ -236,7 +236,12 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 				u.touchStep(s)
 				u.schedule(o, s)
 			}
-		} else if s != nil && s.State.Outstanding() {
+		} else if to == StateApproved && o.Kind == OpAuthorize {
+			if err := u.saveToken(e, o); err != nil {
+				return err
+			}
+		}
+		if !to.Outstanding() && s != nil && s.State.Outstanding() {
 			s.State, s.Doubt, s.Closed, s.DueAt = to, false, true, time.Time{}
 			u.touchStep(s)
 		}

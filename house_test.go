@@ -282,3 +282,21 @@ func TestNoMachinePaths(t *testing.T) {
 	})
 	require.NoError(t, err)
 }
+
+// Every file of the root is named in the design, so that a newcomer finds the
+// right one.
+func TestDesignNamesEveryFile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("docs/design.md")
+	require.NoError(t, err)
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	for _, f := range files {
+		if f != "doc.go" && !strings.HasSuffix(f, "_test.go") {
+			require.Contains(t, string(text), "`"+f+"`", "docs/design.md, \"The root, file by file\", does not say what %s is for", f)
+		}
+	}
+	for _, name := range regexp.MustCompile("`([a-z_]+\\.go)`").FindAllStringSubmatch(string(text), -1) {
+		require.FileExists(t, name[1])
+	}
+}

@@ -138,6 +138,9 @@ func (u *unit) planRefund(target *Operation, amount money.Amount, origin Origin,
 
 // saveToken keeps the method that a payment asked to save.
 func (u *unit) saveToken(e *Event, o *Operation) error {
+	if id := o.Data[dataSaved]; id != "" {
+		return u.completeCard(id, o)
+	}
 	if e.Token.IsZero() || u.p.Customer == "" {
 		return nil
 	}
@@ -154,7 +157,28 @@ func (u *unit) saveToken(e *Event, o *Operation) error {
 	if m.Sealed, err = u.c.keys.sealJSON(key, savedSecrets{Token: e.Token.Reveal(), ProviderCustomer: e.ProviderCustomer}, methodPlace(m.ID)); err != nil {
 		return err
 	}
+	u.remember(o, dataSaved, m.ID) // once, also after it was forgotten
 	u.note(EventMethod, e.Source, o.ID, "saved method "+m.ID)
+	return u.tx.SaveMethod(u.ctx, m)
+}
+
+// dataSaved is the method that an attempt saved.
+const dataSaved = "saved_method"
+
+// completeCard adds to a saved method what became known of its card since: of
+// the reports of one success, one brings the token and another the card.
+func (u *unit) completeCard(id string, o *Operation) error {
+	if o.Card == (CardInfo{}) {
+		return nil
+	}
+	m, err := u.tx.Method(u.ctx, id)
+	if isNotFound(err) || (err == nil && (m.State != MethodActive || m.Card != (CardInfo{}))) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	m.Card, m.UpdatedAt = o.Card, u.now
 	return u.tx.SaveMethod(u.ctx, m)
 }
 

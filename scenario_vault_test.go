@@ -1,6 +1,7 @@
 package payment_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -232,4 +233,52 @@ func TestSaveAtOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, listed, 1)
 	})
+}
+
+// A success is reported by several facts: one brings the token, another the
+// card, and they come in any order. The method is kept once and whole, and not
+// kept again once it was forgotten.
+func TestSavedWithAPaymentInAnyOrderOfFacts(t *testing.T) {
+	t.Parallel()
+	card := payment.CardInfo{Brand: "visa", Last4: "3220", ExpMonth: 4, ExpYear: 2030}
+	type fact struct {
+		name string
+		add  func(*payment.Event)
+	}
+	bare := fact{"bare", func(*payment.Event) {}}
+	token := fact{"token", func(e *payment.Event) { e.Token = payment.NewSecret("tok_kept") }}
+	face := fact{"card", func(e *payment.Event) { e.Card = card }}
+	for _, order := range [][]fact{{bare, token, face}, {token, bare, face}, {face, token, bare}, {token, face, token}} {
+		name := order[0].name + " " + order[1].name + " " + order[2].name
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			onStores(t, func(t *testing.T, store payment.Store) {
+				s := open(t, store, fake.Options{})
+				s.bank.Script("pay", fake.Pending())
+				r := s.request("order-1")
+				r.Customer, r.Save = "cust-1", true
+				p := s.mustPay(r)
+				s.bank.TakeWebhooks()
+				tell := func(dedup string, f fact) {
+					e := payment.Event{Provider: s.bank.Name(), Dedup: dedup, Kind: payment.OpAuthorize, Status: payment.ResultApproved,
+						OperationID: p.Operations[0].ID, Ref: p.Operations[0].Ref, Amount: usd(100_00), Captured: true}
+					f.add(&e)
+					_, err := s.pay.Apply(s.ctx, e)
+					require.NoError(t, err)
+				}
+				for i, f := range order {
+					tell(fmt.Sprint("evt-", i), f)
+				}
+				kept, err := s.pay.Methods(s.ctx, "cust-1")
+				require.NoError(t, err)
+				require.Len(t, kept, 1)
+				require.Equal(t, card, kept[0].Card)
+				require.NoError(t, s.pay.Forget(s.ctx, kept[0].ID))
+				tell("evt-late", token)
+				kept, err = s.pay.Methods(s.ctx, "cust-1")
+				require.NoError(t, err)
+				require.Empty(t, kept, "what was forgotten stays forgotten")
+			})
+		})
+	}
 }
