@@ -45,8 +45,11 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 	if err := u.takeFirst(); err != nil {
 		return err
 	}
-	if ended, at := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); !o.Sale && at == nil && !e.At.IsZero() && e.At.Before(ended) {
-		// Reported late: the hold had ended by then.
+	if ended, at := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); !o.Sale && at == nil && !e.At.IsZero() &&
+		(e.At.Before(ended) || (e.At.Equal(ended) && (was == StateCanceled || was == StateExpired))) {
+		// Reported late: the hold has ended since. Within one tick of the
+		// provider's clock, an attempt that was declined may succeed; one that
+		// was closed cannot.
 		return u.released(u.emit(&Event{Type: EventFact, Source: e.Source, Kind: OpAuthorize, Provider: o.Provider, At: ended}), o, was)
 	}
 	if err := u.saveToken(e, o); err != nil {
