@@ -90,13 +90,13 @@ const sumOpen = "the provider reports "
 // that might be part of it.
 func (u *unit) explainSums() error {
 	for _, root := range u.p.Operations {
-		sum, err := strconv.ParseInt(root.Data[dataSum], 10, 64)
-		if err != nil || u.p.pendingCapture(root) {
+		total, known := u.reportedSum(root)
+		if !known || u.p.pendingCapture(root) {
 			continue
 		}
 		u.remember(root, dataSum, "")
 		e := u.emit(&Event{Type: EventFact, Source: SourceEngine, Kind: OpCapture, Provider: root.Provider, Status: ResultApproved,
-			OperationID: root.ID, Cumulative: true, Amount: money.Of(sum, u.p.Amount.Currency())})
+			OperationID: root.ID, Cumulative: true, Amount: total})
 		if err := u.applyCumulative(e, root, false); err != nil {
 			return err
 		}
@@ -106,6 +106,22 @@ func (u *unit) explainSums() error {
 		}
 	}
 	return nil
+}
+
+// reportedSum is what the provider reported as captured of a hold and is not
+// explained yet.
+func (u *unit) reportedSum(root *Operation) (money.Amount, bool) {
+	minor, err := strconv.ParseInt(root.Data[dataSum], 10, 64)
+	return money.Of(minor, u.p.Amount.Currency()), err == nil
+}
+
+// unexplained is how much of it no operation stands for.
+func (u *unit) unexplained(root *Operation) money.Amount {
+	total, known := u.reportedSum(root)
+	if !known {
+		return money.Zero(u.p.Amount.Currency())
+	}
+	return floor0(minus(total, u.p.collected(root)))
 }
 
 // reasonKnown says that a fact was recorded before.
@@ -228,7 +244,13 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 		return u.takeFirst()
 	}
 	e.Cumulative = false
-	if left := u.p.held(root); e.Kind == OpCapture && less(left, rest) {
+	left := u.p.held(root)
+	for _, v := range u.p.Operations {
+		if v.Kind == OpVoid && v.Target == root.ID && v.State == StateApproved && v.Origin == OriginProvider {
+			left = sum(left, v.Approved) // undoExpiry takes back what was captured instead
+		}
+	}
+	if e.Kind == OpCapture && less(left, rest) {
 		u.park(e, root, fmt.Sprintf("the provider reports a capture of %s of the %s that is held", rest, left), "compare with the provider's dashboard, then decide")
 		return nil
 	}

@@ -110,8 +110,9 @@ type Totals struct {
 	Refunded   Total // given back of Captured
 	// Disputed: Pending while a dispute is open, Done once it is lost.
 	Disputed Total
-	// Overpaid is money that is not the order's (see Operation.Overpaid), and
-	// OverpaidRefunded what of it went back.
+	// Overpaid is money collected that is not the order's (see
+	// Operation.Overpaid), and what is held of such money is Pending until it
+	// is released or captured. OverpaidRefunded is what of it went back.
 	Overpaid         Total
 	OverpaidRefunded Total
 	// Transferred to other parties.

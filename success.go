@@ -3,6 +3,7 @@ package payment
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -130,6 +131,17 @@ func (u *unit) notTheOrders(o *Operation) (bool, string, error) {
 func (u *unit) overpaid(e *Event, o *Operation, why string, lease bool) error {
 	o.Overpaid = true
 	e.Reason = why
+	for _, x := range slices.Clone(u.p.Operations) {
+		// What was done with it before it was known is not the order's either.
+		if x == o || rootOf(u.p, x) != o || x.Overpaid || (x.Kind != OpCapture && x.Kind != OpVoid && x.Kind != OpRefund) {
+			continue
+		}
+		x.Overpaid = true
+		u.touch(x)
+		if x.Kind == OpCapture && x.State == StateApproved {
+			u.first = append(u.first, func() error { return u.refundOverpaid(x, why, lease) })
+		}
+	}
 	u.note(EventIncident, SourceEngine, o.ID, fmt.Sprintf("%s arrived that is not the order's: %s", o.Approved, why))
 	if u.c.cfg.KeepOverpaid {
 		u.parkFor(o.ID, "overpaid: "+why, "refund it or assign it to another order")

@@ -73,7 +73,7 @@ func computeTotals(p *Payment) Totals {
 		switch o.Kind {
 		case OpAuthorize:
 			if o.Overpaid {
-				t.Overpaid.add(o.State, o.Amount, o.Approved)
+				t.addOverpaid(p, o)
 				continue
 			}
 			t.Authorized.add(o.State, o.Amount, o.Approved)
@@ -85,9 +85,7 @@ func computeTotals(p *Payment) Totals {
 				t.Captured.add(o.State, o.Amount, o.Approved)
 			}
 		case OpVoid:
-			if o.Overpaid {
-				t.OverpaidRefunded.add(o.State, o.Amount, o.Approved)
-			} else {
+			if !o.Overpaid {
 				t.Voided.add(o.State, o.Amount, o.Approved)
 			}
 		case OpRefund:
@@ -110,6 +108,16 @@ func computeTotals(p *Payment) Totals {
 		}
 	}
 	return t
+}
+
+// addOverpaid adds an attempt whose money is not the order's.
+func (t *Totals) addOverpaid(p *Payment, o *Operation) {
+	if o.Sale || o.State != StateApproved {
+		t.Overpaid.add(o.State, o.Amount, o.Approved)
+		return
+	}
+	t.Overpaid.Done = sum(t.Overpaid.Done, p.collected(o))
+	t.Overpaid.Pending = sum(t.Overpaid.Pending, p.held(o))
 }
 
 // finallyCaptured reports whether a capture released the rest of a hold.

@@ -73,7 +73,7 @@ func (u *unit) released(e *Event, o *Operation, how State) error {
 			return nil
 		}
 	}
-	rest := u.p.held(o)
+	rest := floor0(minus(u.p.held(o), u.unexplained(o)))
 	if !rest.IsPositive() {
 		u.ignore(e, reasonKnown)
 		return nil

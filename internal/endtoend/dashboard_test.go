@@ -122,7 +122,9 @@ func TestDashboardCapture(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			learnt(t, func(t *testing.T, o options) {
-				for _, late := range []bool{false, true} { // the notification: before ours, or after
+				for i := range 4 {
+					late := i%2 == 1 // the notification: before ours, or after
+					o.multi = i > 1  // staff's capture is the last one all the same
 					s := open(t, o)
 					r := request("pay", "order-1")
 					r.Capture = payment.CaptureManual
@@ -147,6 +149,8 @@ func TestDashboardCapture(t *testing.T) {
 					s.agrees(p)
 					require.Equal(t, c.status, p.Status, dump(p))
 					require.Equal(t, c.taken, s.truth("order-1").collected)
+					require.True(t, p.Capturable().IsZero(), "nothing is held any more\n%s", dump(p))
+					require.Equal(t, whole-c.taken, p.Totals.Voided.Done.Minor(), dump(p))
 				}
 			})
 		})

@@ -349,9 +349,17 @@ func addUp(p *payment.Payment) payment.Totals {
 	for _, o := range p.Operations {
 		switch {
 		case o.Kind == payment.OpAuthorize && o.Overpaid:
-			add(&t.Overpaid, o)
-		case (o.Kind == payment.OpRefund || o.Kind == payment.OpVoid) && o.Overpaid:
+			if o.Sale || o.State != payment.StateApproved {
+				add(&t.Overpaid, o)
+				break
+			}
+			// A hold: what is neither captured nor released may still be taken.
+			rest := o.Approved.Minor() - approvedOf(p, o.ID, payment.OpCapture) - approvedOf(p, o.ID, payment.OpVoid) - releasedByCapture(p, o)
+			t.Overpaid.Pending = money.Of(t.Overpaid.Pending.Minor()+max(0, rest), cur)
+		case o.Kind == payment.OpRefund && o.Overpaid:
 			add(&t.OverpaidRefunded, o)
+		case o.Kind == payment.OpCapture && o.Overpaid && o.State == payment.StateApproved:
+			add(&t.Overpaid, o)
 		case o.Overpaid:
 		case o.Kind == payment.OpAuthorize:
 			add(&t.Authorized, o)

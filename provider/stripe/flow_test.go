@@ -87,7 +87,9 @@ func TestHoldCaptureRefund(t *testing.T) {
 	require.Equal(t, payment.ResultApproved, after.Status)
 
 	facts := s.events()["payment_intent.succeeded"]
-	require.Len(t, facts, 2)
+	require.Len(t, facts, 3)
+	require.Equal(t, payment.OpVoid, facts[2].Kind, "the one capture gave the rest back")
+	require.Equal(t, usd10.Minor()-six.Minor(), facts[2].Amount.Minor())
 	require.Equal(t, payment.OpAuthorize, facts[0].Kind)
 	require.False(t, facts[0].Captured)
 	require.Equal(t, usd10, facts[0].Amount)
@@ -117,11 +119,12 @@ func TestHoldCaptureRefund(t *testing.T) {
 
 	seen := s.lookup(req.Call, payment.OpAuthorize, req.Ref, usd10)
 	require.False(t, seen.Captured, "the authorize step was a hold; its capture is a fact of its own")
-	require.Len(t, seen.Events, 2)
+	require.Len(t, seen.Events, 3)
 	require.Equal(t, payment.OpCapture, seen.Events[0].Kind)
-	require.Equal(t, payment.OpRefund, seen.Events[1].Kind)
-	require.Equal(t, back.Ref, seen.Events[1].Ref)
-	require.Equal(t, refund.Operation, seen.Events[1].OperationID)
+	require.Equal(t, payment.OpVoid, seen.Events[1].Kind)
+	require.Equal(t, payment.OpRefund, seen.Events[2].Kind)
+	require.Equal(t, back.Ref, seen.Events[2].Ref)
+	require.Equal(t, refund.Operation, seen.Events[2].OperationID)
 }
 
 func TestVoid(t *testing.T) {

@@ -106,6 +106,7 @@ func (p *Provider) result(in *intent, v view) (payment.Result, error) {
 			// The hold was approved, and captured since.
 			r.Captured, r.Amount = false, total
 			p.captured(in, received, &r)
+			in.released(&r, total, received)
 		}
 	case "canceled":
 		r.Status = payment.ResultCanceled
@@ -122,6 +123,14 @@ func (p *Provider) result(in *intent, v view) (payment.Result, error) {
 // expired: Stripe ended it, not we: the authorization ran out.
 func (in *intent) expired() bool {
 	return in.CancellationReason == "automatic" || in.CancellationReason == "expired"
+}
+
+// released adds the fact that nothing more can be captured of a hold: the last
+// capture gave the rest back.
+func (in *intent) released(r *payment.Result, total, received money.Amount) {
+	if rest, err := total.Sub(received); err == nil && rest.IsPositive() && in.AmountCapturable == 0 {
+		r.Events = append(r.Events, payment.Event{Kind: payment.OpVoid, Status: payment.ResultApproved, Parent: in.ID, Amount: rest})
+	}
 }
 
 // captured adds the fact of what was captured of a hold.

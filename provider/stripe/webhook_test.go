@@ -198,7 +198,7 @@ func TestEvents(t *testing.T) {
 		want        []want
 	}{
 		{"payment_intent.succeeded", intent("succeeded", `,"amount_received":1000`), []want{auth(payment.ResultApproved)}},
-		{"payment_intent.succeeded", intent("succeeded", `,"amount_received":600,"capture_method":"manual"`), []want{auth(payment.ResultApproved), {payment.OpCapture, payment.ResultApproved, false}}},
+		{"payment_intent.succeeded", intent("succeeded", `,"amount_received":600,"capture_method":"manual"`), []want{auth(payment.ResultApproved), {payment.OpCapture, payment.ResultApproved, false}, {payment.OpVoid, payment.ResultApproved, false}}},
 		{"payment_intent.amount_capturable_updated", intent("requires_capture", `,"amount_capturable":1000,"capture_method":"manual"`), []want{auth(payment.ResultApproved)}},
 		{"payment_intent.amount_capturable_updated", intent("requires_capture", `,"amount_capturable":400,"amount_received":600,"capture_method":"manual"`), []want{auth(payment.ResultApproved), {payment.OpCapture, payment.ResultApproved, false}}},
 		{"payment_intent.processing", intent("processing", ""), []want{auth(payment.ResultPending)}},
