@@ -241,6 +241,9 @@ func (u *unit) applyStatus(e *Event, o *Operation, s *Step, lease bool) error {
 				return err
 			}
 		}
+		if to == StateCanceled || to == StateExpired {
+			u.endedAt(o, e.At)
+		}
 		if !to.Outstanding() && s != nil && s.State.Outstanding() {
 			s.State, s.Doubt, s.Closed, s.DueAt = to, false, true, time.Time{}
 			u.touchStep(s)

@@ -46,12 +46,8 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 	if err := u.takeFirst(); err != nil {
 		return err
 	}
-	if ended, at := time.Parse(time.RFC3339Nano, o.Data[dataEnded]); !o.Sale && at == nil && !e.At.IsZero() &&
-		(e.At.Before(ended) || (e.At.Equal(ended) && (was == StateCanceled || was == StateExpired))) {
-		// Reported late: the hold has ended since. Within one tick of the
-		// provider's clock, an attempt that was declined may succeed; one that
-		// was closed cannot.
-		return u.released(u.emit(&Event{Type: EventFact, Source: e.Source, Kind: OpAuthorize, Provider: o.Provider, At: ended}), o, was)
+	if !o.Sale && o.hadEnded(e.At, was) {
+		return u.released(u.emit(&Event{Type: EventFact, Source: e.Source, Kind: OpAuthorize, Provider: o.Provider}), o, was)
 	}
 	if err := u.saveToken(e, o); err != nil {
 		return err
@@ -68,6 +64,21 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 
 // dataEnded is when the provider says that an attempt ended without money.
 const dataEnded = "ended"
+
+// hadEnded reports whether a hold whose approval is reported now, and happened
+// at the given time, has ended since: it was closed at our request, or the
+// provider told us of a later end. Within one tick of the provider's clock an
+// attempt that was declined may succeed; one that was closed cannot.
+func (o *Operation) hadEnded(at time.Time, was State) bool {
+	if f := o.fence(); was == StateCanceled && f != nil && f.State == StateApproved {
+		return true
+	}
+	ended, err := time.Parse(time.RFC3339Nano, o.Data[dataEnded])
+	if err != nil || at.IsZero() {
+		return false
+	}
+	return at.Before(ended) || (at.Equal(ended) && (was == StateCanceled || was == StateExpired))
+}
 
 // endedAt keeps when an attempt ended at the provider, the last time it did.
 func (u *unit) endedAt(o *Operation, at time.Time) {

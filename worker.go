@@ -191,8 +191,7 @@ func willNotChange(err error) bool {
 // tasksOf is what is due for one operation.
 func (c *Client) tasksOf(p *Payment, o *Operation, now time.Time) []task {
 	var tasks []task
-	if o.Kind == OpAuthorize && !o.Sale && o.State == StateApproved && !o.ExpiresAt.IsZero() &&
-		!now.Before(o.ExpiresAt) && p.capturable(o).IsPositive() && p.held(o).IsPositive() {
+	if end := p.holdEnds(o); !end.IsZero() && !now.Before(end) {
 		tasks = append(tasks, c.endHold(o.ID))
 	}
 	for _, s := range o.Steps {
@@ -202,6 +201,16 @@ func (c *Client) tasksOf(p *Payment, o *Operation, now time.Time) []task {
 		tasks = append(tasks, c.stepTask(o, s, now))
 	}
 	return tasks
+}
+
+// holdEnds is when a hold runs out of which something can still be captured,
+// zero for never. While a capture or void of all of it is on its way, that one
+// is waited for.
+func (p *Payment) holdEnds(o *Operation) time.Time {
+	if p.capturable(o).IsPositive() && p.held(o).IsPositive() {
+		return o.ExpiresAt
+	}
+	return time.Time{}
 }
 
 // stepTask is what is due for one step: the policy of recovery. See
@@ -272,9 +281,7 @@ func (c *Client) dueAt(p *Payment) time.Time {
 				add(s.DueAt)
 			}
 		}
-		if o.Kind == OpAuthorize && !o.Sale && o.State == StateApproved && p.held(o).IsPositive() {
-			add(o.ExpiresAt)
-		}
+		add(p.holdEnds(o))
 	}
 	if r := p.Review; r != nil && !r.Passed {
 		add(r.Until)

@@ -71,6 +71,13 @@ func takes(m *fake.Movement) bool {
 	return m.Kind == fake.MoveAuthorized || m.Kind == fake.MoveCaptured
 }
 
+func rank(m *fake.Movement) int {
+	if m.Kind == fake.MoveReleased {
+		return 0
+	}
+	return 1
+}
+
 // What came back to us by a bank's act, a refund returned, a dispute won, may
 // not be known yet when the order is paid anew: it is no collection of ours.
 
@@ -87,7 +94,10 @@ func (w *world) truth() []*attempt {
 			all = append(all, moved{m, b})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b moved) int { return a.At.Compare(b.At) })
+	// What two banks did within one tick has no order: a release counts first.
+	slices.SortStableFunc(all, func(a, b moved) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(rank(&a.Movement), rank(&b.Movement)))
+	})
 	var out []*attempt
 	byRef := map[string]*attempt{}
 	for i := range all {

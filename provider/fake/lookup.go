@@ -248,7 +248,11 @@ func (p *Provider) Fence(ctx context.Context, r payment.FenceRequest) (payment.R
 // fenceNow cancels or closes. p.mu is held.
 func (p *Provider) fenceNow(o *object, now time.Time) answer {
 	done := answer{status: payment.ResultApproved, obj: o}
-	switch o.phase {
+	phase := o.phase
+	if phase == phaseHeld && o.captured > 0 {
+		phase = phasePaid // what is captured cannot be closed
+	}
+	switch phase {
 	case phasePaid:
 		a := answer{status: payment.ResultDeclined, obj: o, reason: payment.ReasonDuplicate, code: "already_paid"}
 		a.events = []payment.Event{{Kind: payment.OpAuthorize, Status: payment.ResultApproved, Captured: o.sale,

@@ -114,6 +114,7 @@ func (p *Provider) result(in *intent, v view) (payment.Result, error) {
 			r.Status = payment.ResultExpired
 		}
 		r.At = unix(in.CanceledAt)
+		p.captured(in, received, &r) // of a hold, before its rest was canceled
 	default:
 		return r, p.unreadable(v.step, "the intent has a status that is not known")
 	}
