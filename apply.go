@@ -3,6 +3,8 @@ package payment
 import (
 	"fmt"
 	"time"
+
+	"github.com/tender-go/payment/internal/httpx"
 )
 
 // This file takes facts in. Answers, webhooks, look-ups, the payer's return and
@@ -85,6 +87,16 @@ func (u *unit) apply(e *Event, lease bool) error {
 		o.Final = !u.c.capabilitiesOf(o).MultiCapture // it may be staff's, who did not say so
 	}
 	return u.applyStatus(e, o, s, lease)
+}
+
+// words are a person's own, as they are kept for good: without the payer's
+// values and what the scrubber knows.
+func (u *unit) words(s string) string {
+	var values []string
+	if w, err := u.wish(); err == nil {
+		values = w.personal()
+	}
+	return httpx.Scrub(hide(s, values))
 }
 
 // withoutPayer takes the payer's own values out of a provider's free text,

@@ -75,6 +75,7 @@ func (c *Client) Decide(ctx context.Context, d Decision) (*Payment, error) {
 
 func (u *unit) decide(d Decision) error {
 	p := u.p
+	d.Evidence = u.words(d.Evidence)
 	switch d.Finding {
 	case FindingApprove, FindingReject:
 		return u.decideReview(d)

@@ -53,7 +53,8 @@ type TransferParams struct {
 
 // Capture takes authorized money, in full or in part. The payment may hold less
 // than it asks for: then the error is an [*ExceedsError] and nothing is asked of
-// the provider.
+// the provider. A nil error says that the provider was asked, not that it did
+// it: see [Payment.Progress].
 func (c *Client) Capture(ctx context.Context, id string, r CaptureParams) (*Payment, error) {
 	var p problems
 	p.modification(id, r.Key, r.Amount)
@@ -106,7 +107,8 @@ func (p *Payment) pendingCapture(root *Operation) bool {
 	return false
 }
 
-// Void releases all that is authorized and not captured.
+// Void releases all that is authorized and not captured. What became of it says
+// [Payment.Progress], not the error.
 func (c *Client) Void(ctx context.Context, id string, r VoidParams) (*Payment, error) {
 	var p problems
 	p.modification(id, r.Key, money.Amount{})
@@ -132,6 +134,10 @@ func (u *unit) void(o *Operation) error {
 // Refund gives captured money back, in full or in part. Where several captures
 // bear it, one operation is made for each. More than is refundable is refused
 // with an [*ExceedsError], whatever runs at the same time.
+//
+// A nil error says that the provider was asked, not that the money went back: a
+// provider may decline a refund, or decide it days later. What became of this
+// call says [Payment.Progress], now and after every event of the payment.
 func (c *Client) Refund(ctx context.Context, id string, r RefundParams) (*Payment, error) {
 	var p problems
 	p.modification(id, r.Key, r.Amount)
@@ -207,7 +213,8 @@ func (u *unit) refund(amount money.Amount, capture, reason string, splits []Spli
 // dropped, what the payer could still pay is fenced, what is authorized is
 // voided, what is captured is refunded. While an outcome is not known, the
 // fence is asked for and nothing is freed before it is confirmed; money that
-// still arrives goes back as overpaid.
+// still arrives goes back as overpaid. What became of the void or refund that
+// it asked for says [Payment.Progress].
 func (c *Client) Cancel(ctx context.Context, id string, r CancelParams) (*Payment, error) {
 	var p problems
 	p.modification(id, r.Key, money.Amount{})
@@ -220,7 +227,7 @@ func (c *Client) Cancel(ctx context.Context, id string, r CancelParams) (*Paymen
 		if u.p.Review != nil {
 			u.p.Review = nil
 		}
-		u.note(EventCanceled, SourceDecision, "", r.Reason)
+		u.note(EventCanceled, SourceDecision, "", u.words(r.Reason))
 		for _, o := range slices.Clone(u.p.Operations) {
 			if o.Kind == OpAuthorize && !o.Overpaid && (o.State.Outstanding() || o.Payable) {
 				u.supersede(o, true)
@@ -243,7 +250,8 @@ func (c *Client) Cancel(ctx context.Context, id string, r CancelParams) (*Paymen
 	})
 }
 
-// Transfer moves collected money to another party at the provider.
+// Transfer moves collected money to another party at the provider. What became
+// of it says [Payment.Progress], not the error.
 func (c *Client) Transfer(ctx context.Context, id string, r TransferParams) (*Payment, error) {
 	var p problems
 	p.modification(id, r.Key, money.Amount{})

@@ -137,7 +137,7 @@ type Operation struct {
 	Kind     OperationKind
 	Origin   Origin
 	// Key is the idempotency key of the call that asked for it, "" where no
-	// call did. See [Payment.Asked].
+	// call did. See [Payment.Progress].
 	Key   string
 	State State
 	// Sale: an authorize operation that collects at once.

@@ -78,23 +78,6 @@ type Payment struct {
 	DueAt time.Time
 }
 
-// Asked returns the operations that a call asked for, by the call's idempotency
-// key, oldest first: the attempts of a Pay or Proceed, the capture of a Capture,
-// the refunds of a Refund, one for each capture that bears it. It is empty if
-// the call asked for none. What became of the call is their State; a payment's
-// own status speaks of all calls together.
-//
-// Calls of two kinds may have the same key: tell them apart by Kind.
-func (p *Payment) Asked(key string) []*Operation {
-	var out []*Operation
-	for _, o := range p.Operations {
-		if key != "" && o.Key == key {
-			out = append(out, o)
-		}
-	}
-	return out
-}
-
 // Total is money done and money on its way.
 type Total struct {
 	Done    money.Amount

@@ -161,6 +161,14 @@ func aLife(t *testing.T, s *shop) []string {
 	_, err = s.pay.Respond(s.ctx, s.dispute(known.ID).ID, payment.RespondParams{Key: "d1", Evidence: payment.Evidence{Text: planted["evidence"],
 		Fields: map[string]string{"customer_name": planted["name"]}, Files: []payment.EvidenceFile{{Kind: "receipt", Name: planted["name"] + ".pdf", ContentType: "application/pdf", Data: []byte(planted["evidence file"])}}}})
 	hear(err)
+	// What staff write, careless of the rule: the events keep it for good.
+	careless := planted["name"] + " (" + planted["email"] + ") called from " + planted["ip"] + ", " + planted["phone"]
+	_, err = s.pay.Cancel(s.ctx, declined.ID, payment.CancelParams{Key: "c1", Reason: careless})
+	hear(err)
+	require.NoError(t, err)
+	_, err = s.pay.Decide(s.ctx, payment.Decision{PaymentID: unknown.ID, Operation: unknown.Operations[0].ID, Finding: payment.FindingAbsent, Who: "mia", Evidence: careless})
+	hear(err)
+	require.NoError(t, err)
 	// Errors that a shop's mistake makes: they name the field, not its value.
 	for _, change := range []func(*payment.Request){
 		func(r *payment.Request) { r.Payer.IP = planted["ip"] + ":80" },

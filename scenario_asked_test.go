@@ -25,6 +25,8 @@ func TestAskedByKey(t *testing.T) {
 		p, err := s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r1", Amount: usd(30_00)})
 		require.NoError(t, err)
 		require.Equal(t, payment.StateApproved, p.Asked("r1")[0].State)
+		how, why := p.Progress("r1")
+		require.Equal(t, payment.ProgressDone, how, why)
 
 		s.bank.Script("refund", fake.Decline(payment.ReasonInsufficientFunds))
 		p, err = s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r2", Amount: usd(30_00)})
@@ -32,6 +34,19 @@ func TestAskedByKey(t *testing.T) {
 		require.Len(t, p.Asked("r2"), 1)
 		require.Equal(t, payment.StateDeclined, p.Asked("r2")[0].State)
 		require.True(t, s.hasEvent(p.ID, payment.EventIncident), "a refund that was not done is told loudly")
+		how, why = p.Progress("r2")
+		require.Equal(t, payment.ProgressFailed, how)
+		require.Equal(t, "refund of 30.00 USD: declined, insufficient_funds", why)
+		how, _ = p.Progress("nobody's")
+		require.Equal(t, payment.ProgressNone, how)
+		s.bank.Script("refund", fake.Pending())
+		waiting, err := s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r3", Amount: usd(1_00)})
+		require.NoError(t, err)
+		how, _ = waiting.Progress("r3")
+		require.Equal(t, payment.ProgressPending, how)
+		s.quiet(3)
+		how, _ = s.get(p.ID).Progress("r3")
+		require.Equal(t, payment.ProgressDone, how)
 
 		again, err := s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r2", Amount: usd(30_00)})
 		require.NoError(t, err)
@@ -74,5 +89,25 @@ func TestAskedAfterFailover(t *testing.T) {
 		require.Len(t, tries, 2, dump(p))
 		require.Equal(t, payment.StateFailed, tries[0].State)
 		require.Equal(t, "second", tries[1].Provider)
+	})
+}
+
+// A refund that two captures bear, of which one is refused, is done in part.
+func TestAskedInPart(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{})
+		p := s.authorized("order-1")
+		for _, key := range []string{"c1", "c2"} {
+			_, err := s.pay.Capture(s.ctx, p.ID, payment.CaptureParams{Key: key, Amount: usd(50_00)})
+			require.NoError(t, err)
+		}
+		s.bank.Script("refund", fake.OK(), fake.Decline(payment.ReasonMerchantBalance))
+		p, err := s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r1"})
+		require.NoError(t, err)
+		how, why := p.Progress("r1")
+		require.Equal(t, payment.ProgressPartial, how, dump(p))
+		require.Contains(t, why, "refund of 50.00 USD: declined")
+		require.Equal(t, usd(50_00), s.agree(p.ID).Refundable())
 	})
 }
