@@ -60,7 +60,7 @@ func (c *Client) failover(ctx context.Context, p *Payment) (*Payment, []send, er
 // allowsFailover is rule 1 and 2 of failover: the attempt ended, for certain,
 // without money, and for a cause that another provider may not share.
 func allowsFailover(p *Payment, o *Operation) bool {
-	if p.Paid() || p.Canceled || p.Expired || p.Blocked != (Decline{}) || p.live() != nil || o.Superseded || o.Overpaid {
+	if p.takes() || p.givenUp() || p.Expired || p.live() != nil || o.Superseded || o.Overpaid {
 		return false
 	}
 	switch o.State {

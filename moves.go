@@ -251,7 +251,11 @@ func (u *unit) applyDispute(e *Event) error {
 	}
 	e.Applied, e.Amount = true, f.Amount
 	d.Status, d.Reason, d.Code, d.Amount, d.Fee, d.Due, d.UpdatedAt = f.Status, f.Reason, f.Code, f.Amount, f.Fee, f.Due, u.now
-	return u.tx.SaveDispute(u.ctx, d)
+	if err := u.tx.SaveDispute(u.ctx, d); err != nil {
+		return err
+	}
+	u.p.Totals = computeTotals(u.p)
+	return u.giveBack(o, false)
 }
 
 // endAnswers ends what was still being answered of a dispute that has ended.

@@ -68,7 +68,7 @@ func (c *Client) orphan(ctx context.Context, tx Tx, e *Event) error {
 			return err
 		}
 		for n := 1; n <= maxOrphans; n++ {
-			err := tx.Claim(ctx, Claim{Kind: ClaimOrphan, Key: orphanKey(key, n), Owner: nobody, Fingerprint: kept})
+			err := tx.Claim(ctx, Claim{Kind: ClaimOrphan, Key: nthKey(key, n), Owner: nobody, Fingerprint: kept})
 			if err == nil {
 				break
 			}
@@ -80,7 +80,7 @@ func (c *Client) orphan(ctx context.Context, tx Tx, e *Event) error {
 	return nil
 }
 
-func orphanKey(ref string, n int) string { return fmt.Sprintf("%s#%d", ref, n) }
+func nthKey(ref string, n int) string { return fmt.Sprintf("%s#%d", ref, n) }
 
 // names lists the provider's objects that an event names, each once.
 func (e *Event) names() []string {
@@ -115,7 +115,7 @@ func (u *unit) inherit(claim Claim) error {
 		return err
 	}
 	for n := 1; n <= maxOrphans; n++ {
-		held, err := u.tx.Claimed(u.ctx, ClaimOrphan, orphanKey(claim.Key, n))
+		held, err := u.tx.Claimed(u.ctx, ClaimOrphan, nthKey(claim.Key, n))
 		if isNotFound(err) {
 			break
 		}

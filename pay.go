@@ -156,6 +156,9 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 			if err := u.takeReference(); err != nil {
 				return err
 			}
+			if err := u.additional(); err != nil {
+				return err
+			}
 		}
 		var err error
 		if u.key, err = c.keys.create(ctx, tx, q.Subject, fresh); errors.Is(err, ErrErased) {

@@ -235,3 +235,41 @@ func TestCancelWhoseVoidIsRefused(t *testing.T) {
 		s.givenBack(p.ID)
 	})
 }
+
+// A payment that was given up is never told to be paid, whatever it still
+// holds, and what a dispute held back goes back once it is won.
+func TestCanceledWhileDisputed(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{})
+		p := s.paid("order-1")
+		_, err := s.pay.Refund(s.ctx, p.ID, payment.RefundParams{Key: "r1", Amount: usd(30_00)})
+		require.NoError(t, err)
+		ref, err := s.bank.OpenDispute(p.ID, usd(70_00), "fraudulent")
+		require.NoError(t, err)
+		s.deliver()
+		p = s.cancel(p.ID)
+		require.Equal(t, payment.Refused, p.Next().Kind, "nobody may ship it\n%s", dump(p))
+		require.Equal(t, payment.NoticeCanceled, p.Next().Notice)
+		require.False(t, p.Paid())
+		require.NoError(t, s.bank.WinDispute(ref))
+		s.deliver()
+		s.quiet(3)
+		p = s.agree(p.ID)
+		require.Equal(t, payment.StatusRefunded, p.Status, "the payer has all of it back\n%s", dump(p))
+		require.Equal(t, usd(100_00), p.Totals.Refunded.Done)
+	})
+}
+
+func TestCanceledAndItsRefundIsNotDone(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{})
+		p := s.paid("order-1")
+		s.bank.Script("refund", fake.Decline(payment.ReasonMerchantBalance))
+		p = s.cancel(p.ID)
+		require.Equal(t, payment.StatusCaptured, p.Status)
+		require.Equal(t, payment.Refused, p.Next().Kind)
+		require.NotNil(t, p.Parked, "a person is asked")
+	})
+}

@@ -211,3 +211,31 @@ func TestTwoTabs(t *testing.T) {
 		})
 	})
 }
+
+// An order was paid twice on purpose, and the first payment was refunded. What
+// the second, additional one holds is the order's: a stale tab does not charge
+// it again.
+func TestAdditionalPaymentInheritsTheReference(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{})
+		first := s.paid("order-1")
+		r := s.request("order-1")
+		r.Additional = true
+		second := s.mustPay(r)
+		require.Equal(t, payment.StatusCaptured, second.Status)
+		_, err := s.pay.Refund(s.ctx, first.ID, payment.RefundParams{Key: "r1"})
+		require.NoError(t, err)
+		require.Equal(t, payment.StatusRefunded, s.get(first.ID).Status)
+
+		var held *payment.ReferenceError
+		_, err = s.pay.Pay(s.ctx, s.request("order-1"))
+		require.ErrorAs(t, err, &held)
+		require.Equal(t, second.ID, held.PaymentID)
+
+		_, err = s.pay.Refund(s.ctx, second.ID, payment.RefundParams{Key: "r1"})
+		require.NoError(t, err)
+		third := s.mustPay(s.request("order-1"))
+		require.Equal(t, payment.StatusCaptured, third.Status, "nothing is held any more: the order can be paid anew")
+	})
+}

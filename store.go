@@ -113,6 +113,9 @@ const (
 	ClaimKey ClaimKind = "key"
 	// ClaimReference: the live payment of a shop's reference.
 	ClaimReference ClaimKind = "reference"
+	// ClaimAdditional: an additional payment of a shop's reference,
+	// "reference#n". Kept for good.
+	ClaimAdditional ClaimKind = "additional"
 	// ClaimCharging: the one charging attempt of a payment.
 	ClaimCharging ClaimKind = "charging"
 	// ClaimRef: a provider's object, "provider:ref", and the operation it

@@ -419,8 +419,17 @@ func (p *Payment) captureFailed(root *Operation) bool {
 
 func (p *Payment) inReview() bool { return p.Review != nil && !p.Review.Passed }
 
-// Paid reports whether money is held or collected for the order.
-func (p *Payment) Paid() bool {
+// givenUp reports whether the shop canceled the payment or a hook blocked it:
+// what it still holds is to go back.
+func (p *Payment) givenUp() bool { return p.Canceled || p.Blocked != (Decline{}) }
+
+// Paid reports whether money is held or collected for the order, and the shop
+// may deliver. It is false for a payment that was canceled or blocked, also
+// while its money has not gone back yet.
+func (p *Payment) Paid() bool { return !p.givenUp() && p.takes() }
+
+// takes reports whether money of the payer's is held or collected.
+func (p *Payment) takes() bool {
 	switch p.Status {
 	case StatusAuthorized, StatusPartiallyCaptured, StatusCaptured, StatusPartiallyRefunded:
 		return true
@@ -435,6 +444,12 @@ const pollAfter = 3 * time.Second
 func (p *Payment) Next() Next {
 	switch p.Status {
 	case StatusAuthorized, StatusPartiallyCaptured, StatusCaptured, StatusPartiallyRefunded:
+		switch {
+		case p.Canceled: // what was paid or held goes back
+			return Next{Kind: Refused, Notice: NoticeCanceled}
+		case p.Blocked != (Decline{}):
+			return Next{Kind: Refused, Decline: p.Blocked}
+		}
 		return Next{Kind: Paid, Notice: NoticePaid}
 	case StatusInReview:
 		return Next{Kind: Wait, Notice: NoticeReview, MayLeave: true, After: p.UpdatedAt.Add(time.Minute)}

@@ -15,7 +15,7 @@ func (u *unit) giveBack(o *Operation, lease bool) error {
 	if o.Overpaid && o.Kind == OpCapture && o.State == StateApproved {
 		return u.refundOverpaid(o, "captured at the provider", lease)
 	}
-	if !u.p.Canceled && u.p.Blocked == (Decline{}) || o.Overpaid {
+	if !u.p.givenUp() || o.Overpaid {
 		return nil
 	}
 	root := rootOf(u.p, o)
@@ -29,6 +29,12 @@ func (u *unit) giveBack(o *Operation, lease bool) error {
 	case o.Kind == OpCapture && o.State.Dead(), o.Kind == OpCapture && o.State == StateReversed:
 		if u.p.capturable(root).IsPositive() && !u.c.capabilitiesOf(root).Void.IsZero() {
 			return u.planVoid(root, OriginEngine, lease)
+		}
+	case o.Kind == OpDispute && !o.State.Outstanding():
+		// What the dispute held back is here again.
+		of := u.p.Operation(o.Target)
+		if can := smaller(u.p.refundable(of), floor0(u.p.Refundable())); can.IsPositive() && !u.c.capabilitiesOf(of).Refund.IsZero() {
+			return u.planRefund(of, can, OriginEngine, "canceled", nil, lease)
 		}
 	case (o.Kind == OpRefund || o.Kind == OpVoid) && (o.State.Dead() || o.State == StateReversed) && o.Origin != OriginProvider:
 		if u.p.Totals = computeTotals(u.p); u.p.Refundable().IsPositive() || u.p.holds() {

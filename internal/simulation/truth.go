@@ -71,13 +71,6 @@ func takes(m *fake.Movement) bool {
 	return m.Kind == fake.MoveAuthorized || m.Kind == fake.MoveCaptured
 }
 
-func rank(m *fake.Movement) int {
-	if m.Kind == fake.MoveReleased {
-		return 0
-	}
-	return 1
-}
-
 // What came back to us by a bank's act, a refund returned, a dispute won, may
 // not be known yet when the order is paid anew: it is no collection of ours.
 
@@ -94,10 +87,16 @@ func (w *world) truth() []*attempt {
 			all = append(all, moved{m, b})
 		}
 	}
-	// What two banks did within one tick has no order: a release counts first.
-	slices.SortStableFunc(all, func(a, b moved) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(rank(&a.Movement), rank(&b.Movement)))
-	})
+	slices.SortStableFunc(all, func(a, b moved) int { return a.At.Compare(b.At) })
+	// What two banks did within one tick has no order: a release counts as done.
+	released := func(i int, a *attempt) (n int64) {
+		for j := i + 1; j < len(all) && all[j].At.Equal(all[i].At); j++ {
+			if m := &all[j]; m.Kind == fake.MoveReleased && m.bank == a.bank && m.bank != all[i].bank && m.Object == a.ref {
+				n += m.Amount.Minor()
+			}
+		}
+		return n
+	}
 	var out []*attempt
 	byRef := map[string]*attempt{}
 	for i := range all {
@@ -114,7 +113,7 @@ func (w *world) truth() []*attempt {
 		}
 		if takes(&m.Movement) && m.By == fake.ByShop {
 			for _, other := range out {
-				if other != a && w.sameOrder(a, other) && other.kept()-other.returned+other.held() > 0 && !payersOwn(other) && !w.notTheOrders(other) {
+				if other != a && w.sameOrder(a, other) && other.kept()-other.returned+other.held()-released(i, other) > 0 && !payersOwn(other) && !w.notTheOrders(other) {
 					w.breach(RuleDouble, "%s %s of %s at %s, while attempt %s at %s has %d kept and %d held of the same order",
 						m.Kind, m.Amount, a.ref, a.bank.Name(), other.ref, other.bank.Name(), other.kept(), other.held())
 				}
