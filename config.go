@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"reflect"
 	"time"
 
 	"github.com/tender-go/payment/internal/ids"
@@ -116,7 +117,7 @@ func New(cfg Config) (*Client, error) {
 	if cfg.MaxAttempts < 0 {
 		p.add("Config.MaxAttempts", "is negative", "give at least 1, or 0 for the default")
 	}
-	if cfg.Store == nil {
+	if empty(cfg.Store) {
 		p.add("Config.Store", "is nil", "open one, e.g. sqlite.Open(\"shop.db\")")
 	}
 	if len(cfg.Providers) == 0 {
@@ -143,9 +144,9 @@ func New(cfg Config) (*Client, error) {
 		c.participants = append([]Participant{cfg.Books}, cfg.Participants...)
 	}
 	for i, part := range c.participants {
-		if part == nil {
+		if empty(part) {
 			p.add(fmt.Sprintf("Config.Participants[%d]", i), "is nil", "remove it")
-		} else if cfg.Store != nil {
+		} else if !empty(cfg.Store) {
 			if err := part.Check(cfg.Store); err != nil {
 				p.add("Config.Store", "lacks what "+part.Name()+" needs ("+err.Error()+")", "use a store that offers it")
 			}
@@ -177,7 +178,7 @@ func setDefault[T comparable](v *T, d T) {
 }
 
 func (c *Client) addProvider(p *problems, field string, prov Provider) {
-	if prov == nil {
+	if empty(prov) {
 		p.add(field, "is nil", "remove it, or check the error of its constructor")
 		return
 	}
@@ -212,7 +213,7 @@ func isInstanceName(s string) bool {
 }
 
 func (c *Client) checkHook(p *problems, field string, h HookConfig) {
-	if h.Hook == nil {
+	if empty(h.Hook) {
 		p.add(field+".Hook", "is nil", "remove the entry")
 		return
 	}
@@ -329,4 +330,14 @@ func CheckCapabilities(prov Provider, c Capabilities) []string {
 		say("Webhooks is set, but WebhookParser is not implemented")
 	}
 	return out
+}
+
+// empty reports whether an interface holds nothing, or a nil pointer: what is
+// left when the error of a constructor was not looked at.
+func empty(v any) bool {
+	if v == nil {
+		return true
+	}
+	r := reflect.ValueOf(v)
+	return r.Kind() == reflect.Pointer && r.IsNil()
 }

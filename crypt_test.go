@@ -260,14 +260,14 @@ type failingReader struct{}
 func (failingReader) Read([]byte) (int, error) { return 0, errors.New("no randomness") }
 
 // A request's fingerprint covers every field that a caller can set, tokens and
-// personal values included.
+// personal values included, but not what the payer's browser says of itself.
 func TestFingerprintCoversTheWish(t *testing.T) {
 	t.Parallel()
 	p := printer{key: masterKey(1)}
 	of := func(change func(*Request)) string {
 		r := Request{Method: Card("tok_1")}
 		change(&r)
-		w := r.wish()
+		w := r.wish().withoutBrowser()
 		b, err := p.of(keyPrint{Wish: &w})
 		require.NoError(t, err)
 		return string(b)
@@ -279,10 +279,14 @@ func TestFingerprintCoversTheWish(t *testing.T) {
 		"field": func(r *Request) { r.Method = r.Method.With("a", "b") }, "name": func(r *Request) { r.Payer.Name = "Ann" },
 		"billing": func(r *Request) { r.Payer.Billing.City = "Rome" }, "description": func(r *Request) { r.Description = "d" },
 		"descriptor": func(r *Request) { r.Descriptor = "d" }, "metadata": func(r *Request) { r.Metadata = map[string]string{"a": "b"} },
-		"return": func(r *Request) { r.ReturnURL = "https://x.example" }, "3ds": func(r *Request) { r.ThreeDS = ThreeDSSkip },
+		"3ds":  func(r *Request) { r.ThreeDS = ThreeDSSkip },
 		"save": func(r *Request) { r.Save = true }, "off session": func(r *Request) { r.OffSession = true }, "splits": func(r *Request) { r.Splits = []Split{{Amount: dollars(1)}} },
 	} {
 		require.NotEqual(t, base, of(change), "%s is not part of the fingerprint", name)
 		require.Equal(t, of(change), of(change), name)
 	}
+	require.Equal(t, base, of(func(r *Request) {
+		r.ReturnURL, r.Payer.IP, r.Payer.UserAgent = "https://shop.example/return?try=2", "203.0.113.9", "another browser"
+		r.Payer.Language, r.Payer.DeviceID = "de", "d2"
+	}), "a second press over another network is the same request")
 }

@@ -158,9 +158,8 @@ func (e *ExceedsError) Is(target error) bool { return target == ErrExceeds }
 type RouteError struct {
 	// Reasons per provider instance.
 	Reasons map[string]string
-	// Invalid joins what the providers say of the request's fields, where they
-	// would take it otherwise: errors.As finds each *[FieldError]. Nil where no
-	// field is at fault.
+	// Invalid joins which fields of the request are in the providers' way:
+	// errors.As finds each *[FieldError]. Nil where no field is at fault.
 	Invalid error
 }
 

@@ -97,20 +97,25 @@ type Instrument struct {
 	// JSAPI), auth_code (a payer's bar code), reader (card present). Stored
 	// encrypted.
 	Fields map[string]string `json:"fields,omitempty"`
+
+	forgotten bool // a token was meant, and is empty
 }
 
-// Card pays with a card by a provider's token (Stripe pm_..., tok_...).
+// Card pays with a card by a provider's token (Stripe pm_..., tok_...). An empty
+// token is refused as an invalid field: where the card is entered on a page that
+// the provider serves, use [Using].
 func Card(token string) Instrument {
-	return Instrument{Method: MethodCard, Token: NewSecret(token)}
+	return Wallet(MethodCard, token)
 }
 
-// Wallet pays with a wallet by its token (Apple Pay, Google Pay).
+// Wallet pays with a wallet by its token (Apple Pay, Google Pay). An empty token
+// is refused, as by [Card].
 func Wallet(m Method, token string) Instrument {
-	return Instrument{Method: m, Token: NewSecret(token)}
+	return Instrument{Method: m, Token: NewSecret(token), forgotten: token == ""}
 }
 
-// Using pays with a method that needs no token: the payer is redirected,
-// scans a code or opens an app.
+// Using pays with a method that needs no token: the payer is redirected, scans
+// a code, opens an app, or enters a card on a page of the provider's.
 func Using(m Method) Instrument { return Instrument{Method: m} }
 
 // Saved pays with a method saved before, by its id: one click.

@@ -42,6 +42,14 @@ func (r *Request) wish() wish {
 		Metadata: r.Metadata, ReturnURL: r.ReturnURL, ThreeDS: r.ThreeDS, Save: r.Save, OffSession: r.OffSession, Splits: r.Splits}
 }
 
+// withoutBrowser is the wish without what a second press of the same button may
+// change by itself: it is the same request all the same.
+func (w wish) withoutBrowser() wish {
+	w.Payer.IP, w.Payer.UserAgent, w.Payer.Language, w.Payer.DeviceID = "", "", "", ""
+	w.ReturnURL = ""
+	return w
+}
+
 // order is a step's request as it is stored and sent: exactly one field is set.
 type order struct {
 	Authorize *AuthorizeRequest `json:",omitempty"`

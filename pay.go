@@ -87,8 +87,9 @@ type keyPrint struct {
 // request was seen before.
 func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment, []send, error) {
 	w := r.wish()
+	same := w.withoutBrowser()
 	print, err := c.fingerprint(keyPrint{Verb: "create", Reference: r.Reference, Additional: r.Additional, Customer: r.Customer,
-		Capture: r.Capture, Amount: r.Amount.String(), Wish: &w, Unattended: r.Unattended})
+		Capture: r.Capture, Amount: r.Amount.String(), Wish: &same, Unattended: r.Unattended})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -109,11 +109,27 @@ func (p *problems) text(field, v string, limit int) {
 		p.add(field, fmt.Sprintf("is %d bytes long", len(v)), fmt.Sprintf("give at most %d", limit))
 	case !utf8.ValidString(v):
 		p.add(field, "is not valid UTF-8", "encode it as UTF-8")
-	case strings.IndexFunc(v, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }) >= 0:
+	case strings.IndexFunc(v, func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' || reorders(r) }) >= 0:
 		p.add(field, "has a control character", "remove it")
 	default:
 		p.noCard(field, v)
 	}
+}
+
+// line checks a text that has no line breaks.
+func (p *problems) line(field, v string, limit int) {
+	if strings.ContainsAny(v, "\n\t") {
+		p.add(field, "has a line break or tab", "remove it")
+		return
+	}
+	p.text(field, v, limit)
+}
+
+// reorders reports whether a character changes the direction of those around it
+// (the explicit formatting characters of Unicode Standard Annex 9): a text with
+// one can read as another than it is.
+func reorders(r rune) bool {
+	return (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
 }
 
 func (p *problems) noCard(field, v string) {
@@ -175,6 +191,9 @@ func (p *problems) instrument(field string, i Instrument, required bool) {
 		}
 	} else if err := i.Method.Check(); err != nil {
 		p.add(field+".Method", quote(string(i.Method))+" is not valid", "use a constant such as payment.MethodCard")
+	}
+	if i.forgotten && i.Token.IsZero() {
+		p.add(field+".Token", "is empty", "give the token that the provider's client library made; for a page of the provider's use payment.Using("+string(i.Method)+")")
 	}
 	token := i.Token.Reveal()
 	if len(token) > maxToken || !utf8.ValidString(token) || strings.ContainsFunc(token, unicode.IsControl) {
@@ -269,7 +288,7 @@ func (p *problems) metadata(m map[string]string) {
 		if k == "" {
 			p.add("Metadata", "has an empty key", "name every entry")
 		}
-		p.text(field, k, maxMetaKey)
+		p.line(field, k, maxMetaKey)
 		p.text(field, m[k], maxMetaValue)
 	}
 }
@@ -283,7 +302,7 @@ func (p *problems) payer(v Payer) {
 		{"Shipping.Name", v.Shipping.Name}, {"Shipping.Line1", v.Shipping.Line1}, {"Shipping.Line2", v.Shipping.Line2},
 		{"Shipping.City", v.Shipping.City}, {"Shipping.State", v.Shipping.State}, {"Shipping.PostalCode", v.Shipping.PostalCode},
 	} {
-		p.text("Payer."+f.name, f.value, maxPersonal)
+		p.line("Payer."+f.name, f.value, maxPersonal)
 	}
 	if v.IP != "" {
 		if _, err := netip.ParseAddr(v.IP); err != nil {
@@ -355,7 +374,7 @@ func (r *Request) check(needMethod bool) error {
 	}
 	p.payer(r.Payer)
 	p.text("Description", r.Description, maxDescription)
-	p.text("Descriptor", r.Descriptor, maxDescriptor)
+	p.line("Descriptor", r.Descriptor, maxDescriptor)
 	if strings.ContainsAny(r.Descriptor, `<>\\'"*`) || strings.IndexFunc(r.Descriptor, func(c rune) bool { return c > unicode.MaxASCII }) >= 0 {
 		p.add("Descriptor", "has a character that statements do not show", "use Latin letters, digits and spaces, without < > \\ ' \" *")
 	}

@@ -68,8 +68,10 @@ func (c *Client) eligible(p *Payment, w wish) (fit []string, excluded map[string
 	excluded = map[string]string{}
 	var invalid []error
 	for _, name := range c.order {
-		why := c.unfit(name, p, w)
-		if why == "" {
+		field, why := c.unfit(name, p, w)
+		if why != "" {
+			invalid = append(invalid, &FieldError{Field: field, Problem: "does not suit: " + name + " " + why})
+		} else {
 			if bad := c.invalidAt(name, p, w); bad != nil {
 				why = "cannot take it as it is (" + bad.Error() + ")"
 				invalid = append(invalid, bad)
@@ -97,31 +99,38 @@ func (c *Client) invalidAt(name string, p *Payment, w wish) error {
 	return v.Validate(*w.authorize(p, c.sells(p, caps), caps))
 }
 
-// unfit says why a provider cannot take the payment, or "".
-func (c *Client) unfit(name string, p *Payment, w wish) string {
+// unfit says why a provider cannot take the payment, and which field of the
+// request is in the way; "" if it can.
+func (c *Client) unfit(name string, p *Payment, w wish) (field, why string) {
 	i := w.Method
 	mc, ok := c.capsFor(name, i.Method)
+	low, high := mc.Min[p.Amount.Currency()], mc.Max[p.Amount.Currency()]
 	switch {
 	case i.Provider != "" && i.Provider != name:
-		return "does not hold the token, which is " + i.Provider + "'s"
+		return "Method.Provider", "does not hold the token, which is " + i.Provider + "'s"
 	case !ok:
-		return "does not take " + string(i.Method)
+		return "Method", "does not take " + string(i.Method)
 	case len(mc.Currencies) > 0 && !slices.Contains(mc.Currencies, p.Amount.Currency()):
-		return "does not take " + string(p.Amount.Currency()) + " by " + string(i.Method)
+		return "Amount", "does not take " + string(p.Amount.Currency()) + " by " + string(i.Method)
 	case w.Payer.Country != "" && len(mc.Countries) > 0 && !slices.Contains(mc.Countries, w.Payer.Country):
-		return "does not take " + string(i.Method) + " from " + w.Payer.Country
-	case mc.Min[p.Amount.Currency()] > p.Amount.Minor():
-		return "takes no less than " + money.Of(mc.Min[p.Amount.Currency()], p.Amount.Currency()).String()
-	case mc.Max[p.Amount.Currency()] > 0 && mc.Max[p.Amount.Currency()] < p.Amount.Minor():
-		return "takes no more than " + money.Of(mc.Max[p.Amount.Currency()], p.Amount.Currency()).String()
+		return "Payer.Country", "does not take " + string(i.Method) + " from " + w.Payer.Country
+	case low > p.Amount.Minor():
+		return "Amount", "takes no less than " + money.Of(low, p.Amount.Currency()).String()
+	case high > 0 && high < p.Amount.Minor():
+		return "Amount", "takes no more than " + money.Of(high, p.Amount.Currency()).String()
 	case p.Capture == CaptureManual && !mc.Hold:
-		return "cannot hold money by " + string(i.Method) + " for a later capture"
+		return "Capture", "cannot hold money by " + string(i.Method) + " for a later capture"
 	case w.OffSession && !mc.OffSession:
-		return "cannot charge " + string(i.Method) + " without the payer"
+		return "OffSession", "cannot charge " + string(i.Method) + " without the payer"
 	case w.Save && !mc.Save:
-		return "cannot save " + string(i.Method)
+		return "Save", "cannot save " + string(i.Method)
 	case len(w.Splits) > 0 && !mc.Splits:
-		return "cannot split " + string(i.Method)
+		return "Splits", "cannot split " + string(i.Method)
 	}
-	return ""
+	return "", ""
+}
+
+func (c *Client) fits(name string, p *Payment, w wish) bool {
+	_, why := c.unfit(name, p, w)
+	return why == ""
 }

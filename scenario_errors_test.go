@@ -129,17 +129,24 @@ func TestRouteErrorCarriesTheFields(t *testing.T) {
 			check(err)
 		})
 	}
-	t.Run("nothing is wrong with the request", func(t *testing.T) {
-		t.Parallel()
-		s := open(t, stores[0].open(t), fake.Options{})
-		r := s.request("order-1")
-		r.Method = payment.Using(payment.MethodIDEAL)
-		_, err := s.pay.Pay(s.ctx, r)
-		require.ErrorIs(t, err, payment.ErrNoProvider)
-		require.NotErrorIs(t, err, payment.ErrInvalid)
-		var field *payment.FieldError
-		require.False(t, errors.As(err, &field))
-	})
+	for field, change := range map[string]func(*payment.Request){
+		"Method":     func(r *payment.Request) { r.Method = payment.Using(payment.MethodIDEAL) },
+		"Amount":     func(r *payment.Request) { r.Amount = money.Of(1, money.KWD) },
+		"OffSession": func(r *payment.Request) { r.OffSession, r.Customer = true, "cust-1" },
+	} {
+		t.Run("no provider has what "+field+" asks for", func(t *testing.T) {
+			t.Parallel()
+			s := open(t, stores[0].open(t), fake.Options{Personality: fake.WeChatPay, Methods: []payment.Method{payment.MethodCard}, Currencies: []money.Currency{money.USD}})
+			r := s.request("order-1")
+			change(&r)
+			_, err := s.pay.Pay(s.ctx, r)
+			require.ErrorIs(t, err, payment.ErrNoProvider)
+			require.ErrorIs(t, err, payment.ErrInvalid)
+			var bad *payment.FieldError
+			require.ErrorAs(t, err, &bad)
+			require.Equal(t, field, bad.Field, err)
+		})
+	}
 }
 
 // Who asks for all that is left, where nothing is, reads so, and why.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tender-go/payment"
 	"github.com/tender-go/payment/provider/fake"
+	"github.com/tender-go/payment/store/memstore"
 )
 
 // Two workers on one store share the work by leases: no step is sent twice at
@@ -169,6 +170,12 @@ func TestNewNamesEveryProblem(t *testing.T) {
 		require.Contains(t, line, ": ", "a problem without a remedy: %s", line)
 		require.True(t, strings.HasPrefix(line, "payment: "), line)
 	}
+	// Nil pointers, of constructors whose error nobody looked at.
+	var unopened *memstore.Store
+	var unmade *fake.Provider
+	_, err = payment.New(payment.Config{Store: unopened, Providers: []payment.Provider{unmade}})
+	require.ErrorContains(t, err, "Config.Store")
+	require.ErrorContains(t, err, "Config.Providers[0]")
 	_, err = payment.New(payment.Config{})
 	require.ErrorContains(t, err, "Config.Store")
 	require.ErrorContains(t, err, "Config.Providers")

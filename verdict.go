@@ -122,7 +122,7 @@ func (c *Client) askBeforeRoute(ctx context.Context, p *Payment, w wish) (*Payme
 // saleOnly reports whether a provider that may take the wish collects at once.
 func (c *Client) saleOnly(p *Payment, w wish) bool {
 	for _, name := range c.order {
-		if mc, ok := c.capsFor(name, w.Method.Method); ok && !mc.Hold && c.unfit(name, p, w) == "" {
+		if mc, ok := c.capsFor(name, w.Method.Method); ok && !mc.Hold && c.fits(name, p, w) {
 			return true
 		}
 	}
@@ -131,7 +131,7 @@ func (c *Client) saleOnly(p *Payment, w wish) bool {
 
 func (c *Client) anyThreeDS(p *Payment, w wish) bool {
 	for _, name := range c.order {
-		if mc, ok := c.capsFor(name, w.Method.Method); ok && mc.ThreeDS && c.unfit(name, p, w) == "" {
+		if mc, ok := c.capsFor(name, w.Method.Method); ok && mc.ThreeDS && c.fits(name, p, w) {
 			return true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/url"
+	"strconv"
 	"strings"
 
 	stripego "github.com/stripe/stripe-go/v76"
@@ -121,6 +122,11 @@ func (p *Provider) Validate(r payment.AuthorizeRequest) error {
 	}
 	if _, err := units.ToUnits(r.Amount); err != nil {
 		return &payment.FieldError{Field: "Amount", Problem: "is not one that Stripe takes", Remedy: err.Error()}
+	}
+	for k := range r.Metadata {
+		if strings.HasPrefix(k, metaPrefix) {
+			return &payment.FieldError{Field: "Metadata[" + strconv.Quote(k) + "]", Problem: "begins with " + metaPrefix, Remedy: "use another name: this library keeps its own ids under it"}
+		}
 	}
 	r.Step = stepCreate
 	if _, bad := p.checkUnits(r.Step, r.Amount); bad != nil {
@@ -355,7 +361,7 @@ const maxShopMetadata = 25
 func (p *Provider) metadata(c payment.Call, shop map[string]string) map[string]string {
 	m := make(map[string]string, len(shop)+6)
 	for k, v := range shop {
-		if !strings.HasPrefix(k, "tender_") {
+		if !strings.HasPrefix(k, metaPrefix) {
 			m[k] = v
 		}
 	}

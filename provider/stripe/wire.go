@@ -292,6 +292,7 @@ type apiError struct {
 // look-ups and reports find home. The prefix keeps them apart from the shop's
 // own metadata.
 const (
+	metaPrefix    = "tender_" // of all below
 	metaOperation = "tender_operation"
 	metaStep      = "tender_step"
 	metaPayment   = "tender_payment"
