@@ -30,7 +30,9 @@ func (u *unit) originate(e *Event) error {
 	}
 	if e.Kind == OpVoid && e.Status == ResultApproved && root.State != StateApproved {
 		// Its authorization is reported late: it will be known to have ended.
-		u.endedAt(root, e.At)
+		if !e.At.IsZero() {
+			u.endedAt(root, e.At.Add(1)) // within a tick it followed its approval
+		}
 		u.ignore(e, "nothing is known to be held yet")
 		return nil
 	}

@@ -323,10 +323,19 @@ func (c *Client) endPayable(ctx context.Context, p *Payment, operation string, n
 // says so.
 func (c *Client) endHold(operation string) task {
 	return func(ctx context.Context, p *Payment) error {
-		if s := p.Operation(operation).current(); s != nil && s.Recovery.Lookup {
+		o := p.Operation(operation)
+		if s := o.current(); s != nil && s.Recovery.Lookup && c.byName[o.Provider] != nil {
 			// A capture that nobody told us of may have come before the end.
-			if _, _, err := c.ask(ctx, p, operation, SourceLookup, false); err != nil {
-				return err
+			res, err := c.lookup(ctx, p, o, s)
+			if err != nil && s.Checks < maxEndChecks {
+				return c.askEndLater(ctx, p, s.ID)
+			}
+			if err == nil && res.Status != ResultAbsent {
+				next, _, rerr := c.record(ctx, p, answer(o, s, SourceLookup, res, nil), false)
+				if rerr != nil {
+					return rerr
+				}
+				c.also(ctx, next, o, res.Events)
 			}
 		}
 		return c.mend(ctx, p.ID, func(u *unit) error {
@@ -349,6 +358,24 @@ func (c *Client) endHold(operation string) task {
 			return u.apply(&Event{Source: SourceClock, Kind: OpAuthorize, Provider: o.Provider, OperationID: o.ID, Status: ResultExpired}, false)
 		})
 	}
+}
+
+// maxEndChecks bounds how often, an hour apart, a provider that does not answer
+// is asked what became of a hold, before the clock decides.
+const maxEndChecks = 48
+
+func (c *Client) askEndLater(ctx context.Context, p *Payment, stepID string) error {
+	return c.mend(ctx, p.ID, func(u *unit) error {
+		o, s := u.p.Step(stepID)
+		if u.now.Before(o.ExpiresAt) {
+			return errNothing
+		}
+		s.Checks++
+		u.touchStep(s)
+		o.ExpiresAt = u.now.Add(time.Hour)
+		u.touch(o)
+		return nil
+	})
 }
 
 // endReview carries the configured verdict out when nobody gave one.
