@@ -9,7 +9,7 @@ import (
 )
 
 var (
-	payments = flag.Int("payments", 2000, "how many orders TestSimulate plays")
+	payments = flag.Int("payments", usualPayments, "how many orders TestSimulate plays")
 	seed     = flag.Uint64("seed", 1, "the seed of the first of them; each further one has the next")
 	stop     = flag.String("stop", "", "end TestSimulate at the first violation of one of these rules, separated by commas")
 )
