@@ -197,6 +197,24 @@ func TestSnippetsRun(t *testing.T) {
 		Who: "maria", Evidence: "dashboard shows pi_3P... succeeded, 2026-11-20"})
 	require.NoError(t, err)
 	require.Equal(t, payment.StatusCaptured, p.Status)
+
+	held, err := s.pay.Pay(s.ctx, func() payment.Request {
+		r := s.request("order-2")
+		r.Capture, r.Amount = payment.CaptureManual, money.Of(1999, money.USD)
+		return r
+	}())
+	require.NoError(t, err)
+	id = held.ID
+	p, err = pay.Capture(ctx, id, payment.CaptureParams{Key: "ship-1", Amount: money.Of(1500, money.USD)})
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusPartiallyCaptured, p.Status)
+	p, err = pay.Refund(ctx, id, payment.RefundParams{Key: "return-1", Amount: money.Of(500, money.USD)})
+	require.NoError(t, err)
+	how, why := p.Progress("return-1")
+	require.Equal(t, payment.ProgressDone, how, why)
+	p, err = pay.Cancel(ctx, id, payment.CancelParams{Key: "cancel-1"})
+	require.NoError(t, err)
+	require.Equal(t, payment.StatusRefunded, p.Status)
 }
 
 var (
