@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/fake"
 	"github.com/tender-go/payment/provider/stripe"
 	"github.com/tender-go/payment/sandbox"
