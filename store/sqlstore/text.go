@@ -57,6 +57,9 @@ func unescape(s string) string {
 // longer ones (PostgreSQL: about 2,700 bytes), and a provider's id is foreign.
 const maxKey = 512
 
+// hashMark stands before the hash that a longer key ends with.
+const hashMark = "~sha256:"
+
 // indexed returns a claim's key as its column keeps it.
 func indexed(key string) string {
 	s := escape(key)
@@ -64,7 +67,7 @@ func indexed(key string) string {
 		return s
 	}
 	sum := sha256.Sum256([]byte(key))
-	return strings.ToValidUTF8(s[:maxKey-70], "") + "~sha256:" + hex.EncodeToString(sum[:])
+	return strings.ToValidUTF8(s[:maxKey-len(hashMark)-hex.EncodedLen(sha256.Size)], "") + "~sha256:" + hex.EncodeToString(sum[:])
 }
 
 // encode returns v as JSON, with odd text escaped, or nil (NULL) if it is the

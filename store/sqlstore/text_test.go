@@ -9,7 +9,7 @@ import (
 )
 
 func FuzzEscape(f *testing.F) {
-	for _, s := range []string{"", "plain", "caf\u00e9", "\x00", "\xff", "\x1a", "\x1a1a", "a\xc3", "\u2028", "\x1a\x1a00"} {
+	for _, s := range []string{"", "plain", "caf\u00e9", "\x00", "\xff", "\x1a", "\x1a1a", "a\xc3", "\u2028", "\x1a\x1a00", strings.Repeat("\xff", 300), strings.Repeat("a", 600)} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
