@@ -67,7 +67,7 @@ func indexed(key string) string {
 		return s
 	}
 	sum := sha256.Sum256([]byte(key))
-	return strings.ToValidUTF8(s[:maxKey-len(hashMark)-hex.EncodedLen(sha256.Size)], "") + "~sha256:" + hex.EncodeToString(sum[:])
+	return strings.ToValidUTF8(s[:maxKey-len(hashMark)-hex.EncodedLen(sha256.Size)], "") + hashMark + hex.EncodeToString(sum[:])
 }
 
 // encode returns v as JSON, with odd text escaped, or nil (NULL) if it is the
