@@ -147,6 +147,9 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 		if q.HoldsReference {
 			u.claims = append(u.claims, Claim{Kind: ClaimReference, Key: q.Reference, Owner: q.ID, Payment: q.ID})
 		}
+		if sendNow {
+			u.reserveCharging(q.Route[0], method)
+		}
 		// The first write is unique: a second run after a lost commit sees the first.
 		if err := tx.Claim(ctx, u.claims...); err != nil {
 			return err
@@ -201,7 +204,7 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 
 // taken resolves a create whose key or reference is held.
 func (c *Client) taken(ctx context.Context, held Claim, p *Payment, r Request, print []byte) (*Payment, []send, error) {
-	if held.Kind == ClaimReference {
+	if held.Kind != ClaimKey {
 		// The same wish may hold it: then the key decides.
 		if k, err := c.store.Claimed(ctx, ClaimKey, "create:"+r.Key); err == nil {
 			held = k

@@ -32,7 +32,7 @@ func (t *tx) SavePayment(ctx context.Context, p *payment.Payment) error {
 	}
 	n, err := int64(0), error(nil)
 	if text := t.s.sql.saveSettled; text != "" {
-		args, same := split(v.args, paymentTable, settled)
+		args, same := split(v.args, settledAt)
 		args = append(args, same[0], p.Version-1)
 		n, err = affected(t.q.exec(ctx, text, append(args, same[1:]...)))
 	}
@@ -50,17 +50,32 @@ func (t *tx) SavePayment(ctx context.Context, p *payment.Payment) error {
 
 // split takes the values of settled columns out of a row: they are compared
 // instead of set.
-func split(row []any, t table, settled []string) (set, same []any) {
-	set = make([]any, 0, len(row)+2)
-	for i, c := range t.columns {
-		if slices.Contains(settled, c.name) {
-			same = append(same, row[i])
+func split(row []any, settled []bool) (set, same []any) {
+	set, same = make([]any, 0, len(row)+2), make([]any, 0, 4)
+	for i, v := range row {
+		if settled[i] {
+			same = append(same, v)
 		} else {
-			set = append(set, row[i])
+			set = append(set, v)
 		}
 	}
 	return set, same
 }
+
+// positions says which columns of a table are among names.
+func positions(t table, names []string) []bool {
+	at := make([]bool, len(t.columns))
+	for i, c := range t.columns {
+		at[i] = slices.Contains(names, c.name)
+	}
+	return at
+}
+
+var (
+	settledAt          = positions(paymentTable, settled)
+	settledOperationAt = positions(operationTable, settledOperation)
+	settledStepAt      = positions(stepTable, settledStep)
+)
 
 // writeOperations writes the operations and steps that changed.
 func (t *tx) writeOperations(ctx context.Context, p *payment.Payment, operationTexts, stepTexts []string, changed func(revision int64) bool) error {
@@ -97,31 +112,43 @@ func (t *tx) writeOperations(ctx context.Context, p *payment.Payment, operationT
 			return err
 		})
 	}
-	if text := t.s.sql.saveOperation; text != "" && p.Version > 1 {
-		// Most of these are stored already, and an upsert costs more than an
-		// update.
+	// update writes those that are stored already, and returns the others: most
+	// are, and an upsert costs more than an update.
+	update := func(text string, settled []bool, list []placed, add func(*values, placed)) ([]placed, error) {
+		if text == "" || p.Version == 1 {
+			return list, nil
+		}
 		var added []placed
-		for _, x := range operations {
-			v := t.values(len(operationTable.columns))
-			v.operation(x.o, p.ID, x.at)
+		for _, x := range list {
+			v := t.values(len(settled))
+			add(v, x)
 			if v.err != nil {
-				return v.err
+				return nil, v.err
 			}
-			set, same := split(v.args, operationTable, settledOperation)
+			set, same := split(v.args, settled)
 			n, err := affected(t.q.exec(ctx, text, append(set, same...)))
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if n == 0 {
 				added = append(added, x)
 			}
 		}
-		operations = added
+		return added, nil
 	}
-	if err := write(operationTexts, operations, func(v *values, x placed) { v.operation(x.o, p.ID, x.at) }); err != nil {
-		return err
+	operation := func(v *values, x placed) { v.operation(x.o, p.ID, x.at) }
+	step := func(v *values, x placed) { v.step(x.s, x.o2, p.ID, x.at) }
+	added, err := update(t.s.sql.saveOperation, settledOperationAt, operations, operation)
+	if err == nil {
+		err = write(operationTexts, added, operation)
 	}
-	return write(stepTexts, steps, func(v *values, x placed) { v.step(x.s, x.o2, p.ID, x.at) })
+	if err == nil {
+		added, err = update(t.s.sql.saveStep, settledStepAt, steps, step)
+	}
+	if err == nil {
+		err = write(stepTexts, added, step)
+	}
+	return err
 }
 
 func (t *tx) AppendEvents(ctx context.Context, events ...*payment.Event) error {

@@ -9,16 +9,16 @@ import (
 // statements are the texts of a dialect. They are built once; values never
 // stand in them.
 type statements struct {
-	insertPayment, savePayment, saveSettled, saveOperation, lockPayment, payment, operations, steps string
-	insertOperation, insertStep, upsertOperation, upsertStep                                        []string // by number of rows, see rowSteps
-	insertEvent, insertClaim                                                                        []string // likewise
-	claimed, release, unclaim                                                                       string
-	method, methods, saveMethod                                                                     string
-	dispute, saveDispute                                                                            string
-	subject, putSubject, destroySubject                                                             string
-	eventsAll, eventsOf, horizon                                                                    string
-	claimDue, anyDue, releaseDue                                                                    string
-	takeLock, durability                                                                            string
+	insertPayment, savePayment, saveSettled, saveOperation, saveStep, lockPayment, payment, operations, steps string
+	insertOperation, insertStep, upsertOperation, upsertStep                                                  []string // by number of rows, see rowSteps
+	insertEvent, insertClaim                                                                                  []string // likewise
+	claimed, release, unclaim                                                                                 string
+	method, methods, saveMethod                                                                               string
+	dispute, saveDispute                                                                                      string
+	subject, putSubject, destroySubject                                                                       string
+	eventsAll, eventsOf, horizon                                                                              string
+	claimDue, anyDue, releaseDue                                                                              string
+	takeLock, durability                                                                                      string
 	// lists that are completed by filters
 	payments, disputes string
 }
@@ -56,6 +56,8 @@ func sqlOf(d Dialect) *statements {
 			" WHERE id = ? AND version = ? AND reference = ? AND customer = ? AND created_at = ?"
 		q.saveOperation = "UPDATE payment_operations SET " + assign(without(operationTable.names(), settledOperation...)) +
 			" WHERE id = ? AND payment_id = ? AND position = ? AND provider = ?"
+		q.saveStep = "UPDATE payment_steps SET " + assign(without(stepTable.names(), settledStep...)) +
+			" WHERE id = ? AND operation_id = ? AND payment_id = ? AND position = ?"
 	}
 	events := "SELECT " + list(eventTable) + " FROM payment_events WHERE seq > ?"
 	switch d {
@@ -100,7 +102,7 @@ func sqlOf(d Dialect) *statements {
 
 // each calls fn for every text that is complete.
 func (q *statements) each(fn func(*string)) {
-	for _, s := range []*string{&q.insertPayment, &q.savePayment, &q.saveSettled, &q.saveOperation, &q.lockPayment, &q.payment, &q.operations, &q.steps,
+	for _, s := range []*string{&q.insertPayment, &q.savePayment, &q.saveSettled, &q.saveOperation, &q.saveStep, &q.lockPayment, &q.payment, &q.operations, &q.steps,
 		&q.claimed, &q.release, &q.unclaim, &q.method, &q.methods, &q.saveMethod, &q.dispute, &q.saveDispute,
 		&q.subject, &q.putSubject, &q.destroySubject, &q.eventsAll, &q.eventsOf, &q.horizon,
 		&q.claimDue, &q.anyDue, &q.releaseDue, &q.takeLock, &q.durability} {
@@ -115,12 +117,13 @@ func (q *statements) each(fn func(*string)) {
 	}
 }
 
-// settled are the columns of a payment, and of an operation, that indexes hold
+// settled are the columns of a payment, operation and step that indexes hold
 // and that in practice never change. SQLite rewrites an index entry for each
 // column that is assigned, changed or not.
 var (
 	settled          = []string{"id", "reference", "customer", "created_at"}
 	settledOperation = []string{"id", "payment_id", "position", "provider"}
+	settledStep      = []string{"id", "operation_id", "payment_id", "position"}
 )
 
 func without(names []string, drop ...string) []string {
