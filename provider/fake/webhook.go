@@ -28,6 +28,7 @@ type note struct {
 	code, token        string
 	expires, at        time.Time
 	auth               string
+	taken              int64 // captured so far of the object, minor units
 	dispute            *payment.DisputeFact
 	seq                uint64
 }
@@ -52,6 +53,7 @@ type wire struct {
 	Code       string                `json:"code,omitempty"`
 	Token      string                `json:"token,omitempty"`
 	Auth       string                `json:"auth,omitempty"`
+	Taken      int64                 `json:"taken,omitempty"`
 	Expires    int64                 `json:"expires,omitempty"`
 	At         int64                 `json:"at"` // nanoseconds: the order of facts must survive
 	Dispute    *wireDispute          `json:"dispute,omitempty"`
@@ -84,6 +86,9 @@ func (p *Provider) tellObject(o *object, status payment.ResultStatus, now time.T
 		return // a wallet says nothing of an order that waits
 	}
 	n := note{kind: payment.OpAuthorize, status: status, op: o.op, ref: o.ref, amount: o.amount, at: now}
+	if p.d.kind == Stripe && !o.sale {
+		n.taken = o.captured // an intent is notified as it is, with what was received
+	}
 	switch status {
 	case payment.ResultApproved:
 		n.captured, n.expires = o.sale, o.expires
@@ -162,7 +167,7 @@ func (p *Provider) TakeWebhooks() []payment.Webhook {
 
 func (p *Provider) wire(n *note) wire {
 	w := wire{
-		ID: p.o.Name + "_evt_" + strconv.FormatUint(n.seq, 36), Account: p.o.Name, Kind: n.kind, Status: n.status,
+		ID: p.o.Name + "_evt_" + strconv.FormatUint(n.seq, 36), Account: p.o.Name, Kind: n.kind, Status: n.status, Taken: n.taken,
 		Operation: n.op, Step: n.stepKey, Ref: n.ref, Parent: n.parent, Extra: n.extra, Auth: n.auth,
 		Minor: n.amount.Minor(), Currency: n.amount.Currency(), Cumulative: n.cumulative, Captured: n.captured, Payable: n.payable,
 		Reason: n.reason, Code: n.code, Token: n.token, At: n.at.UnixNano(),
@@ -260,6 +265,10 @@ func (p *Provider) ParseWebhook(_ context.Context, w payment.Webhook) (payment.N
 	n := payment.Notification{Ack: []byte(p.d.ack), AckType: p.d.ackType}
 	if b.Account == p.o.Name { // another account's events are none of ours
 		n.Events = []payment.Event{b.event()}
+		if b.Taken > 0 {
+			n.Events = append([]payment.Event{{Dedup: b.ID, Kind: payment.OpCapture, Status: payment.ResultApproved, Parent: b.Ref,
+				Amount: money.Of(b.Taken, b.Currency), Cumulative: true, Captured: true, At: time.Unix(0, b.At).UTC()}}, n.Events...)
+		}
 	}
 	return n, nil
 }

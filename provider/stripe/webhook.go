@@ -162,9 +162,12 @@ func (p *Provider) intentEvents(in *intent) ([]payment.Event, error) {
 	if r.Status == payment.ResultAbsent {
 		return nil, nil
 	}
-	facts := append([]payment.Event{event(r)}, r.Events...)
-	facts[0].OperationID = ident(in.Metadata[metaOperation])
-	return facts, nil
+	whole := event(r)
+	whole.OperationID = ident(in.Metadata[metaOperation])
+	if r.Status == payment.ResultCanceled || r.Status == payment.ResultExpired {
+		return append(r.Events, whole), nil // what was captured came before the end
+	}
+	return append([]payment.Event{whole}, r.Events...), nil
 }
 
 // succeeded reads a charge that went through. It repeats what its intent's own
