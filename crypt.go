@@ -122,23 +122,24 @@ func (k *keyring) forget(subject string) {
 }
 
 // create makes the key of a subject that has none yet, in tx, and returns the
-// one that holds. It is cached only after it was read back from the store: the
+// one that holds, and whether that is the new one. It is cached only after it was read back from the store: the
 // transaction may still roll back.
-func (k *keyring) create(ctx context.Context, tx Tx, subject string, fresh []byte) (cipher.AEAD, error) {
+func (k *keyring) create(ctx context.Context, tx Tx, subject string, fresh []byte) (key cipher.AEAD, isNew bool, err error) {
 	wrapped, err := k.wrap(subject, fresh)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	existing, err := tx.PutSubjectKey(ctx, subject, wrapped)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if existing != nil {
 		if fresh, err = k.unwrap(subject, existing); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 	}
-	return newAEAD(fresh)
+	key, err = newAEAD(fresh)
+	return key, existing == nil, err
 }
 
 // of returns the key of a subject: from the cache, else from the store.

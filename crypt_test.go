@@ -119,7 +119,7 @@ func TestKeyring(t *testing.T) {
 	make := func(k *keyring, subject string) {
 		fresh, err := k.fresh()
 		require.NoError(t, err)
-		_, err = k.create(ctx, &keyTx{s: s}, subject, fresh)
+		_, _, err = k.create(ctx, &keyTx{s: s}, subject, fresh)
 		require.NoError(t, err)
 	}
 	make(k, "c:ann")
@@ -141,7 +141,7 @@ func TestKeyring(t *testing.T) {
 		before := s.keys["c:ann"]
 		fresh, err := k.fresh()
 		require.NoError(t, err)
-		a, err := ring(t, s, masterKey(1)).create(ctx, &keyTx{s: s}, "c:ann", fresh)
+		a, _, err := ring(t, s, masterKey(1)).create(ctx, &keyTx{s: s}, "c:ann", fresh)
 		require.NoError(t, err)
 		require.Equal(t, before, s.keys["c:ann"])
 		plain, err := openWith(a, sealed, "x")
@@ -182,7 +182,7 @@ func TestKeyring(t *testing.T) {
 		bare := ring(t, plain)
 		fresh, err := bare.fresh()
 		require.NoError(t, err)
-		_, err = bare.create(ctx, &keyTx{s: plain}, "c:ann", fresh)
+		_, _, err = bare.create(ctx, &keyTx{s: plain}, "c:ann", fresh)
 		require.NoError(t, err)
 		_, err = ring(t, plain, masterKey(1)).of(ctx, plain, "c:ann")
 		require.NoError(t, err, "a shop that adds one later can still read")
@@ -194,7 +194,7 @@ func TestKeyring(t *testing.T) {
 		require.ErrorIs(t, err, ErrErased)
 		fresh, err := k.fresh()
 		require.NoError(t, err)
-		_, err = k.create(ctx, &keyTx{s: s}, "c:bob", fresh)
+		_, _, err = k.create(ctx, &keyTx{s: s}, "c:bob", fresh)
 		require.ErrorIs(t, err, ErrErased, "an erased subject gets no new key")
 		_, err = k.of(ctx, s, "c:nobody")
 		require.ErrorIs(t, err, ErrNotFound)

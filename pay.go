@@ -137,18 +137,49 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 	c.warnIdle()
 	var out *Payment
 	var mine []send
-	var key cipher.AEAD
-	write := func(ctx context.Context, tx Tx) error {
-		q := p.clone()
-		out, mine = nil, nil
-		u := c.begin(ctx, tx, q, now)
+	var used cipher.AEAD
+	begin := func(ctx context.Context, tx Tx) *unit {
+		u := c.begin(ctx, tx, p.clone(), now)
 		u.fresh, u.asked = true, r.Key
+		return u
+	}
+	plan := func(u *unit) (err error) {
+		if u.p.Sealed, err = c.keys.sealJSON(u.key, w, wishPlace(u.p.ID)); err != nil {
+			return err
+		}
+		u.note(EventCreated, SourceEngine, "", "")
+		if !sendNow {
+			return nil
+		}
+		caps, _ := c.capsFor(u.p.Route[0], method)
+		return u.startAttempt(u.p.Route[0], method, c.sells(u.p, caps), w, why, true)
+	}
+	// A guest's key is new, so that all can be planned and encrypted here: a
+	// store may have one writer for all callers.
+	var ready *unit
+	if r.Customer == "" && !r.Additional {
+		ready = begin(ctx, nil)
+		if ready.key, err = newAEAD(fresh); err == nil {
+			err = plan(ready)
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	write := func(ctx context.Context, tx Tx) error {
+		out, mine = nil, nil
+		u := ready
+		ready = nil // good for one run
+		planned := u != nil
+		if planned {
+			u.ctx, u.tx = ctx, tx
+		} else {
+			u = begin(ctx, tx)
+		}
+		q := u.p
 		u.claims = append(u.claims, Claim{Kind: ClaimKey, Key: "create:" + r.Key, Owner: q.ID, Payment: q.ID, Fingerprint: print})
 		if q.HoldsReference {
 			u.claims = append(u.claims, Claim{Kind: ClaimReference, Key: q.Reference, Owner: q.ID, Payment: q.ID})
-		}
-		if sendNow {
-			u.reserveCharging(q.Route[0], method)
 		}
 		// The first write is unique: a second run after a lost commit sees the first.
 		if err := tx.Claim(ctx, u.claims...); err != nil {
@@ -164,26 +195,24 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 				return err
 			}
 		}
-		var err error
-		if u.key, err = c.keys.create(ctx, tx, q.Subject, fresh); errors.Is(err, ErrErased) {
+		key, isNew, err := c.keys.create(ctx, tx, q.Subject, fresh)
+		switch {
+		case errors.Is(err, ErrErased):
 			return fmt.Errorf("payment: Customer %s was erased: give the customer a new id, or none (%w)", quote(r.Customer), err)
-		} else if err != nil {
+		case err != nil:
 			return err
-		}
-		if q.Sealed, err = c.keys.sealJSON(u.key, w, wishPlace(q.ID)); err != nil {
-			return err
-		}
-		u.note(EventCreated, SourceEngine, "", "")
-		if sendNow {
-			caps, _ := c.capsFor(q.Route[0], method)
-			if err := u.startAttempt(q.Route[0], method, c.sells(q, caps), w, why, true); err != nil {
+		case planned && !isNew:
+			return ErrConflict // planned with another key: once more
+		case !planned:
+			u.key = key
+			if err := plan(u); err != nil {
 				return err
 			}
 		}
 		if err := u.commit(); err != nil {
 			return err
 		}
-		out, mine, key = q, u.leased(), u.key
+		out, mine, used = q, u.leased(), u.key
 		return nil
 	}
 	if err = c.store.Update(ctx, write); errors.Is(err, ErrCommitUnknown) && !c.store.Joined(ctx) {
@@ -197,7 +226,7 @@ func (c *Client) create(ctx context.Context, r Request, sendNow bool) (*Payment,
 		return c.taken(ctx, taken.Claim, p, r, print)
 	}
 	if err == nil && !c.store.Joined(ctx) {
-		c.keys.remember(p.Subject, key) // committed: the record of the answer needs it at once
+		c.keys.remember(p.Subject, used) // committed: the record of the answer needs it at once
 	}
 	return out, mine, err
 }

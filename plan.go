@@ -21,16 +21,15 @@ type unit struct {
 	now time.Time
 	key cipher.AEAD // of the payment's subject; nil until needed
 
-	asked    string // the key of the call that runs the unit
-	fresh    bool   // the payment is new
-	reserved string // the operation that has the charging claim already
-	was      Status // before the unit
-	claims   []Claim
-	release  []Claim
-	events   []*Event
-	planned  []*Step
-	orders   []order          // of planned
-	refused  map[string]error // steps that a participant refused, in a commit that must be made
+	asked   string // the key of the call that runs the unit
+	fresh   bool   // the payment is new
+	was     Status // before the unit
+	claims  []Claim
+	release []Claim
+	events  []*Event
+	planned []*Step
+	orders  []order          // of planned
+	refused map[string]error // steps that a participant refused, in a commit that must be made
 
 	// first is taken in before anything is planned that follows.
 	first []func() error
@@ -139,23 +138,13 @@ func (u *unit) planStep(o *Operation, spec StepSpec, ord order, lease bool) erro
 	u.touch(o)
 	o.Steps = append(o.Steps, s)
 	if s.MovesMoney && o.Kind == OpAuthorize && !s.Fence {
-		if !o.Charging && u.reserved != o.ID {
+		if !o.Charging {
 			u.claims = append(u.claims, Claim{Kind: ClaimCharging, Key: u.p.ID, Owner: o.ID, Payment: u.p.ID})
 		}
 		o.Charging = true
 	}
 	u.planned, u.orders = append(u.planned, s), append(u.orders, ord)
 	return nil
-}
-
-// reserveCharging takes the charging claim of a new payment's first attempt with
-// its other claims, in one statement.
-func (u *unit) reserveCharging(provider string, method Method) {
-	if caps, _ := u.c.capsFor(provider, method); len(caps.Flow) == 0 || !caps.Flow[0].MovesMoney {
-		return
-	}
-	u.reserved = numbered(u.p.ID, "o", 1)
-	u.claims = append(u.claims, Claim{Kind: ClaimCharging, Key: u.p.ID, Owner: u.reserved, Payment: u.p.ID})
 }
 
 // leaseStep gives the step to the caller for longer than all its sends take.

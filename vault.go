@@ -113,7 +113,7 @@ func (c *Client) Save(ctx context.Context, r SaveParams) (*SavedMethod, error) {
 		if err := tx.Claim(ctx, Claim{Kind: ClaimKey, Key: "save:" + r.Key, Owner: m.ID, Fingerprint: print}); err != nil {
 			return err
 		}
-		key, err := c.keys.create(ctx, tx, m.Subject, fresh)
+		key, _, err := c.keys.create(ctx, tx, m.Subject, fresh)
 		if err != nil {
 			return err
 		}

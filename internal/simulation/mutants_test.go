@@ -43,7 +43,7 @@ var mutants = []mutant{
 	{"no guard against a second charging attempt", []edit{{"advance.go",
 		"if other != o && other.Charging && other.State.Outstanding() {",
 		"if other != o && other.Charging && other.State.Outstanding() && false {"}, {"plan.go",
-		"		if !o.Charging && u.reserved != o.ID {\n", "		if false {\n"}, {"proceed.go",
+		"		if !o.Charging {\n", "		if false {\n"}, {"proceed.go",
 		"case o.State == StateUnknown, o.State == StatePlanned,", "case"}},
 		[]Rule{RuleDouble, RulePlan}},
 	{"a replay goes out under a new key", []edit{{"call.go",
