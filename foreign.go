@@ -210,6 +210,12 @@ func (u *unit) applyCumulative(e *Event, at *Operation, lease bool) error {
 		u.ignore(e, "an earlier sum reported late")
 		return nil
 	}
+	if e.Kind == OpCapture && u.p.pendingCaptures(root) > 1 {
+		// Which of them it is, their answers and look-ups tell.
+		u.remember(root, dataSum, strconv.FormatInt(e.Amount.Minor(), 10))
+		u.ignore(e, "more than one capture is on its way; it is taken in once theirs is known")
+		return nil
+	}
 	for _, o := range u.p.Operations {
 		if o.Kind == e.Kind && rootOf(u.p, o) == root && o.State.Outstanding() && o.Amount == rest {
 			e.Cumulative, e.Amount, e.OperationID = false, rest, o.ID

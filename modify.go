@@ -98,13 +98,17 @@ func (c *Client) Capture(ctx context.Context, id string, r CaptureParams) (*Paym
 	})
 }
 
-func (p *Payment) pendingCapture(root *Operation) bool {
+func (p *Payment) pendingCapture(root *Operation) bool { return p.pendingCaptures(root) > 0 }
+
+// pendingCaptures counts the captures of a hold that are on their way.
+func (p *Payment) pendingCaptures(root *Operation) int {
+	n := 0
 	for _, o := range p.Operations {
 		if o.Kind == OpCapture && o.Target == root.ID && o.State.Outstanding() {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // Void releases all that is authorized and not captured. What became of it says

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -304,5 +305,28 @@ func TestSplits(t *testing.T) {
 			_, err := s.pay.Pay(s.ctx, r)
 			require.ErrorIs(t, err, payment.ErrNoProvider)
 		})
+	})
+}
+
+// Two captures of the same size are on their way, of which one was never sent.
+// A sum that the provider reports is not taken for the wrong one.
+func TestSumWhileTwoCapturesAreOnTheirWay(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{Personality: fake.Stripe})
+		p := s.authorized("order-1")
+		s.bank.TakeWebhooks()
+		s.bank.Script("capture", fake.TimeoutBefore())
+		_, err := s.pay.Capture(s.ctx, p.ID, payment.CaptureParams{Key: "c1", Amount: usd(10_00)})
+		require.NoError(t, err)
+		s.bank.Script("capture", fake.ResetAfter())
+		_, err = s.pay.Capture(s.ctx, p.ID, payment.CaptureParams{Key: "c2", Amount: usd(10_00)})
+		require.NoError(t, err)
+		s.deliver() // the sum of 10.00
+		require.True(t, s.get(p.ID).Totals.Captured.Done.IsZero(), "whose it is, is not known")
+		s.clock.Add(30 * time.Hour) // no key lives that long: only looking helps
+		s.quiet(20)
+		p = s.agree(p.ID)
+		require.Equal(t, usd(10_00), p.Totals.Captured.Done, dump(p))
 	})
 }
