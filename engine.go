@@ -72,6 +72,17 @@ func (c *Client) carry(ctx context.Context, p *Payment, w send, payer bool) (*Pa
 	}
 }
 
+// carryAll sends leased steps of which nothing follows that this caller sends.
+func (c *Client) carryAll(ctx context.Context, p *Payment, steps []send) (*Payment, error) {
+	for _, step := range steps {
+		var err error
+		if p, _, err = c.carry(ctx, p, step, false); err != nil {
+			return p, err
+		}
+	}
+	return p, nil
+}
+
 // also records facts that an answer brought about other operations.
 func (c *Client) also(ctx context.Context, p *Payment, o *Operation, events []Event) *Payment {
 	for i := range events {

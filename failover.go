@@ -145,11 +145,5 @@ func (c *Client) fenceNow(ctx context.Context, p *Payment, operation string) (*P
 	if err != nil {
 		return p, &RecordError{PaymentID: p.ID, Err: err}
 	}
-	p = out
-	for _, id := range mine {
-		if p, _, err = c.carry(ctx, p, id, false); err != nil {
-			return p, err
-		}
-	}
-	return p, nil
+	return c.carryAll(ctx, out, mine)
 }

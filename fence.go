@@ -209,7 +209,7 @@ func (u *unit) applyFence(e *Event, o *Operation, s *Step) error {
 		cur.Closed, cur.DueAt = true, u.c.proofAt(cur)
 		u.touchStep(cur)
 	case e.Status == ResultApproved || e.Status == ResultCanceled:
-		s.State, s.Closed, s.DueAt = StateApproved, true, time.Time{}
+		s.State, s.Closed, s.DueAt, s.Ref = StateApproved, true, time.Time{}, e.Ref
 		e.Applied = true
 		o.Payable = false
 		if o.State.May(StateCanceled) && o.State.Outstanding() {

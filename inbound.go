@@ -136,7 +136,7 @@ func (c *Client) home(ctx context.Context, e *Event) (*Payment, error) {
 	for _, ref := range e.names() {
 		held, err := c.store.Claimed(ctx, ClaimRef, refKey(e.Provider, ref))
 		switch {
-		case err == nil && held.Owner != nobody:
+		case err == nil && held.Payment != "": // else nobody's, or a saved method's
 			return c.store.Payment(ctx, held.Payment)
 		case err != nil && !isNotFound(err):
 			return nil, err

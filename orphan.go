@@ -60,8 +60,10 @@ func (c *Client) orphan(ctx context.Context, tx Tx, e *Event) error {
 		}
 		var taken *TakenError
 		switch err := tx.Claim(ctx, Claim{Kind: ClaimRef, Key: key, Owner: nobody}); {
-		case errors.As(err, &taken) && taken.Claim.Owner != nobody:
+		case errors.As(err, &taken) && taken.Claim.Payment != "":
 			return errHome
+		case taken != nil && taken.Claim.Owner != nobody:
+			continue // a saved method's: no payment will ever have it
 		case taken != nil:
 			return ErrConflict
 		case err != nil:

@@ -224,11 +224,8 @@ func (c *Client) makeWay(ctx context.Context, p *Payment) (*Payment, error) {
 		if err != nil {
 			return p, &RecordError{PaymentID: p.ID, Err: err}
 		}
-		p = out
-		for _, id := range mine {
-			if p, _, err = c.carry(ctx, p, id, false); err != nil {
-				return p, err
-			}
+		if p, err = c.carryAll(ctx, out, mine); err != nil {
+			return p, err
 		}
 		p = c.lookAfterFences(ctx, p)
 	}

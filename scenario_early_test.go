@@ -122,3 +122,20 @@ func TestManyNotificationsBeforeTheirObjectIsKnown(t *testing.T) {
 		}
 	})
 }
+
+// A fact about a saved method's object that is none of saving belongs to no
+// payment: it is kept and acknowledged, not asked for again for ever.
+func TestNotificationAboutAMethodsObject(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		s := open(t, store, fake.Options{})
+		m := s.save("s1")
+		require.NotEmpty(t, m.Ref)
+		for _, fact := range []payment.Event{{Ref: m.Ref}, {Ref: "re_other", Parent: m.Ref}} {
+			fact.Provider, fact.Dedup, fact.Kind, fact.Status, fact.Amount = s.bank.Name(), "evt-"+fact.Ref, payment.OpRefund, payment.ResultApproved, usd(1_00)
+			e, err := s.pay.Apply(s.ctx, fact)
+			require.NoError(t, err)
+			require.False(t, e.Applied)
+		}
+	})
+}

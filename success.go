@@ -66,11 +66,11 @@ func (u *unit) approved(e *Event, o *Operation, was State, lease bool) error {
 const dataEnded = "ended"
 
 // hadEnded reports whether a hold whose approval is reported now, and happened
-// at the given time, has ended since: it was closed at our request, or the
-// provider told us of a later end. Within one tick of the provider's clock an
+// at the given time, has ended since: the provider closed that very
+// object at our request, or told us of a later end. Within one tick of the provider's clock an
 // attempt that was declined may succeed; one that was closed cannot.
 func (o *Operation) hadEnded(at time.Time, was State) bool {
-	if f := o.fence(); was == StateCanceled && f != nil && f.State == StateApproved {
+	if f := o.fence(); was == StateCanceled && f != nil && f.State == StateApproved && f.Ref != "" {
 		return true
 	}
 	ended, err := time.Parse(time.RFC3339Nano, o.Data[dataEnded])

@@ -303,7 +303,11 @@ func (c *Client) moveSaved(ctx context.Context, tx Tx, m *SavedMethod, e *Event,
 	}
 	if e.Ref != "" && m.Ref == "" {
 		m.Ref = e.Ref
-		err := tx.Claim(ctx, Claim{Kind: ClaimRef, Key: refKey(m.Provider, e.Ref), Owner: m.ID})
+		ref := refKey(m.Provider, e.Ref)
+		if err := tx.Release(ctx, ClaimRef, ref, nobody); err != nil {
+			return false, "", err
+		}
+		err := tx.Claim(ctx, Claim{Kind: ClaimRef, Key: ref, Owner: m.ID})
 		if err != nil && !errors.Is(err, ErrTaken) {
 			return false, "", err
 		}
