@@ -1,0 +1,259 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tender-go/payment/money"
+)
+
+// Balance is what an account comes to. Amounts are in the account's currency,
+// and positive where the account stands on its normal side: what a merchant is
+// owed is a positive balance of a liability.
+type Balance struct {
+	Account string
+	Type    Type
+	Mode    Mode
+	// Posted is the balance in the usual sense.
+	Posted money.Amount
+	// PendingIn would raise it and PendingOut lower it, if all that is held
+	// were settled.
+	PendingIn, PendingOut money.Amount
+	// Available is Posted less PendingOut.
+	Available money.Amount
+	// Version of a strict account counts the transactions that took from it:
+	// see AtVersion. 0 for a deferred one, and as of an earlier time.
+	Version int64
+}
+
+// AsOf says when a balance is asked for. The zero value is now.
+type AsOf struct {
+	// Effective leaves out what is dated at or after it; of late entries the
+	// date counts that they were booked at. Zero for no bound. Pending amounts
+	// are not asked as of an effective date: they are then zero.
+	Effective time.Time
+	// Recorded leaves out what was sealed after it. Zero for no bound.
+	Recorded time.Time
+}
+
+func (a *Account) balance(t Totals) Balance {
+	c := a.Currency
+	b := Balance{Account: a.Path, Type: a.Type, Mode: a.Mode, Available: money.Of(t.available(a.Type), c)}
+	if a.Type.Normal() == DebitSide {
+		b.Posted, b.PendingIn, b.PendingOut = money.Of(t.Posted, c), money.Of(t.HeldDebit, c), money.Of(t.HeldCredit, c)
+	} else {
+		b.Posted, b.PendingIn, b.PendingOut = money.Of(-t.Posted, c), money.Of(t.HeldCredit, c), money.Of(t.HeldDebit, c)
+	}
+	return b
+}
+
+// Balance returns what an account comes to. An account that was never posted
+// to is ErrNotFound if the chart does not know it either, and else at zero.
+func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, error) {
+	spec, err := b.chart.anyCurrency(account)
+	if err != nil {
+		return Balance{}, err
+	}
+	if !at.Recorded.IsZero() || !at.Effective.IsZero() {
+		if err := b.fresh(ctx); err != nil {
+			return Balance{}, err
+		}
+	}
+	var out Balance
+	err = b.backend.View(ctx, func(ctx context.Context, v View) error {
+		a, err := v.Account(ctx, account)
+		if err != nil {
+			if spec.Currency == "" || !isNotFound(err) {
+				return err
+			}
+			out = (&Account{Spec: spec}).balance(Totals{})
+			return nil
+		}
+		if a.Mode == Strict && at == (AsOf{}) {
+			now, err := v.Total(ctx, a.ID)
+			out = a.balance(now.Totals)
+			out.Version = now.Version
+			return err
+		}
+		totals, err := totalsAt(ctx, v, at, []*Account{a})
+		if err == nil {
+			out = a.balance(totals[0])
+		}
+		return err
+	})
+	return out, err
+}
+
+// totalsAt adds up what accounts come to.
+func totalsAt(ctx context.Context, v View, at AsOf, accounts []*Account) ([]Totals, error) {
+	var last Block
+	var err error
+	if at.Recorded.IsZero() {
+		last, err = v.Last(ctx)
+	} else {
+		last, err = v.SealedBy(ctx, micros(at.Recorded))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !at.Effective.IsZero() {
+		return effectiveTotals(ctx, v, at, last, accounts)
+	}
+	totals, err := v.Running(ctx, last.Last(), accounts)
+	if err != nil || !at.Recorded.IsZero() {
+		return totals, err
+	}
+	index := make(map[*Account]int, len(accounts))
+	for i, a := range accounts {
+		index[a] = i
+	}
+	err = v.Unsealed(ctx, last, func(r *Record) error {
+		return addLines(totals, index, r)
+	})
+	return totals, err
+}
+
+func addLines(totals []Totals, index map[*Account]int, r *Record) error {
+	for _, l := range r.Lines {
+		if i, ok := index[l.Account]; ok && !totals[i].Add(l.Layer, l.Amount) {
+			return overflow(l.Account)
+		}
+	}
+	return nil
+}
+
+// effectiveTotals adds up what is dated before an instant.
+func effectiveTotals(ctx context.Context, v View, at AsOf, last Block, accounts []*Account) ([]Totals, error) {
+	totals := make([]Totals, len(accounts))
+	if last.Last() == 0 {
+		return totals, nil
+	}
+	for i, a := range accounts {
+		q := PostingQuery{Account: a, Layers: []Layer{Posted}, Until: last.Last(), BookedBefore: micros(at.Effective)}
+		err := v.Postings(ctx, q, func(p Posting) error {
+			if !totals[i].Add(p.Layer, p.Amount) {
+				return overflow(a)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return totals, nil
+}
+
+// TrialBalance lists every account with what it comes to, as debit or credit,
+// and the sums of both, which are equal in each currency: the books foot.
+type TrialBalance struct {
+	// At is as it was asked for; Seq the number of the last sealed record that
+	// counts, and Unsealed how many were added that have no number yet.
+	At       AsOf
+	Seq      int64
+	Unsealed int
+	// Lines by path.
+	Lines []TrialLine
+	// Sums by currency code.
+	Sums []TrialSum
+}
+
+// TrialLine is one account of a trial balance. One of Debit and Credit is zero.
+type TrialLine struct {
+	Account       string
+	Type          Type
+	Debit, Credit money.Amount
+	// PendingDebit and PendingCredit are held on each side.
+	PendingDebit, PendingCredit money.Amount
+}
+
+// TrialSum adds up one currency.
+type TrialSum struct {
+	Currency      money.Currency
+	Debit, Credit money.Amount
+	// PendingDebit and PendingCredit are held on each side.
+	PendingDebit, PendingCredit money.Amount
+}
+
+// Foots reports whether debits equal credits in every currency. Books that do
+// not are corrupt: see Verify.
+func (t *TrialBalance) Foots() bool {
+	for _, s := range t.Sums {
+		if s.Debit != s.Credit || s.PendingDebit != s.PendingCredit {
+			return false
+		}
+	}
+	return true
+}
+
+// TrialBalance takes a trial balance.
+func (b *Book) TrialBalance(ctx context.Context, at AsOf) (*TrialBalance, error) {
+	if err := b.fresh(ctx); err != nil {
+		return nil, err
+	}
+	var out *TrialBalance
+	err := b.backend.View(ctx, func(ctx context.Context, v View) error {
+		out = &TrialBalance{At: at}
+		var accounts []*Account
+		if err := v.Accounts(ctx, func(a *Account, _ []byte) error {
+			accounts = append(accounts, a)
+			return nil
+		}); err != nil {
+			return err
+		}
+		totals, err := totalsAt(ctx, v, at, accounts)
+		if err != nil {
+			return err
+		}
+		last, err := v.Last(ctx)
+		if err == nil && !at.Recorded.IsZero() {
+			last, err = v.SealedBy(ctx, micros(at.Recorded))
+		}
+		if err != nil {
+			return err
+		}
+		out.Seq = last.Last()
+		if at == (AsOf{}) {
+			if err := v.Unsealed(ctx, last, func(*Record) error { out.Unsealed++; return nil }); err != nil {
+				return err
+			}
+		}
+		return out.fill(accounts, totals)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (t *TrialBalance) fill(accounts []*Account, totals []Totals) error {
+	sums := map[money.Currency]*TrialSum{}
+	for i, a := range accounts {
+		c, have := a.Currency, totals[i]
+		line := TrialLine{Account: a.Path, Type: a.Type, Debit: money.Of(max(have.Posted, 0), c), Credit: money.Of(max(-have.Posted, 0), c),
+			PendingDebit: money.Of(have.HeldDebit, c), PendingCredit: money.Of(have.HeldCredit, c)}
+		t.Lines = append(t.Lines, line)
+		s := sums[c]
+		if s == nil {
+			zero := money.Zero(c)
+			s = &TrialSum{c, zero, zero, zero, zero}
+			sums[c] = s
+		}
+		for _, add := range []struct {
+			to *money.Amount
+			by money.Amount
+		}{{&s.Debit, line.Debit}, {&s.Credit, line.Credit}, {&s.PendingDebit, line.PendingDebit}, {&s.PendingCredit, line.PendingCredit}} {
+			sum, err := add.to.Add(add.by)
+			if err != nil {
+				return &Error{Kind: ErrOverflow, Account: a.Path, Problem: fmt.Sprintf("makes the sum of %s run over", c), Remedy: "read the balances one by one"}
+			}
+			*add.to = sum
+		}
+	}
+	sortBy(t.Lines, func(l TrialLine) string { return l.Account })
+	for _, s := range sums {
+		t.Sums = append(t.Sums, *s)
+	}
+	sortBy(t.Sums, func(s TrialSum) string { return string(s.Currency) })
+	return nil
+}

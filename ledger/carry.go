@@ -1,0 +1,609 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/tender-go/payment/money"
+)
+
+// Carry carries requests out in a transaction, in order, as far as what they
+// stand on was free: it returns those that have to wait because an account is
+// locked elsewhere. Each of the others has its Receipt or Err when the
+// transaction is committed. An error means that the transaction is to be
+// rolled back; the requests may be carried out again.
+//
+// It reads and locks all it needs, decides, and only then writes: what is
+// refused leaves nothing behind.
+func Carry(ctx context.Context, tx Tx, requests []*Request) (aside []*Request, err error) {
+	for len(requests) > 0 {
+		n := independent(requests)
+		c := carrier{tx: tx, requests: requests[:n]}
+		waiting, err := c.carry(ctx)
+		if err != nil {
+			return nil, err
+		}
+		aside = append(aside, waiting...)
+		requests = requests[n:]
+	}
+	return aside, nil
+}
+
+// independent counts the requests that can be decided in one go: as many as
+// name no key that one before them writes. A group stays together.
+func independent(requests []*Request) int {
+	if len(requests) == 1 {
+		return 1
+	}
+	written := make(map[string]bool, len(requests))
+	from := 0 // where the group of request i begins
+	for i, r := range requests {
+		if i > 0 && (r.group == nil || r.group != requests[i-1].group) {
+			from = i
+		}
+		if written[r.key] || r.of != "" && written[r.of] {
+			if from > 0 {
+				return from
+			}
+			return max(i, 1)
+		}
+		written[r.key] = true
+	}
+	return len(requests)
+}
+
+// carrier is one round of Carry.
+type carrier struct {
+	tx       Tx
+	requests []*Request
+
+	keyed    map[string]*Record
+	parts    map[int64][]*Record
+	closed   int64
+	accounts map[string]*Account // by path; a new one has no ID yet
+	opening  []*Account
+	work     []*working
+	byID     map[*Account]*working
+	undo     []undone
+	records  []*Record
+}
+
+// working is a strict account that the round changes.
+type working struct {
+	account *Account
+	must    bool // its totals decide something
+	locked  bool
+	totals  Totals
+	version int64
+	add     Totals
+	taken   int64
+	seen    *Record // the last record that was counted in taken
+}
+
+// undone is what an account was before a request of a group changed it.
+type undone struct {
+	at     *working
+	before working
+}
+
+func (c *carrier) carry(ctx context.Context) (aside []*Request, err error) {
+	for _, r := range c.requests {
+		r.Receipt, r.Err, r.record, r.waits = Receipt{}, nil, nil, false
+	}
+	if err := c.read(ctx); err != nil {
+		return nil, err
+	}
+	for _, r := range c.requests {
+		c.resolve(r)
+	}
+	if err := c.lock(ctx); err != nil {
+		return nil, err
+	}
+	for from := 0; from < len(c.requests); {
+		to := from + 1
+		for g := c.requests[from].group; g != nil && to < len(c.requests) && c.requests[to].group == g; {
+			to++
+		}
+		c.decide(c.requests[from:to])
+		from = to
+	}
+	if err := c.write(ctx); err != nil {
+		return nil, err
+	}
+	for _, r := range c.requests {
+		switch {
+		case r.waits:
+			aside = append(aside, r)
+		case r.Err == nil && r.record != nil:
+			r.Receipt = r.record.receipt(r.Receipt.Replayed)
+		}
+	}
+	return aside, nil
+}
+
+// read reads what the requests stand on.
+func (c *carrier) read(ctx context.Context) error {
+	keys := make([]string, 0, len(c.requests))
+	var paths []string
+	c.accounts = make(map[string]*Account, 2*len(c.requests))
+	want := func(path string) {
+		if _, ok := c.accounts[path]; !ok {
+			c.accounts[path] = nil
+			paths = append(paths, path)
+		}
+	}
+	for _, r := range c.requests {
+		keys = append(keys, r.key)
+		if r.of != "" {
+			keys = append(keys, r.of)
+		}
+		for i := range r.legs {
+			want(r.legs[i].spec.Path)
+		}
+		for i := range r.conditions {
+			want(r.conditions[i].Account)
+		}
+	}
+	found, err := c.tx.Accounts(ctx, paths)
+	if err != nil {
+		return err
+	}
+	for i, a := range found {
+		c.accounts[paths[i]] = a
+	}
+	records, err := c.tx.Keyed(ctx, keys)
+	if err != nil {
+		return err
+	}
+	if len(records) > 0 {
+		if err := c.history(ctx, records); err != nil {
+			return err
+		}
+	}
+	c.closed, err = c.tx.ClosedBefore(ctx)
+	return err
+}
+
+// history reads what became of the records that requests refer to.
+func (c *carrier) history(ctx context.Context, records []*Record) error {
+	c.keyed = make(map[string]*Record, len(records))
+	for _, r := range records {
+		c.keyed[r.Key] = r
+	}
+	var ids []int64
+	for _, r := range c.requests {
+		if of := c.keyed[r.of]; r.of != "" && of != nil && c.keyed[r.key] == nil {
+			ids = append(ids, of.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	parts, err := c.tx.Parts(ctx, sortedUnique(ids))
+	if err != nil {
+		return err
+	}
+	c.parts = make(map[int64][]*Record, len(ids))
+	for _, p := range parts {
+		c.parts[p.Of] = append(c.parts[p.Of], p)
+	}
+	return nil
+}
+
+// resolve finds the accounts of a request and makes its record, or refuses it.
+func (c *carrier) resolve(r *Request) {
+	if old := c.keyed[r.key]; old != nil {
+		r.record = old
+		r.Receipt.Replayed = true
+		if old.Fingerprint != r.fingerprint {
+			r.record = nil
+			r.refuse(&Error{Kind: ErrKeyConflict, Problem: "was used for something else (" + old.Kind.String() + " recorded " + instant(old.Recorded).Format("2006-01-02 15:04:05") + ")",
+				Remedy: "use another key for another wish, and the same content for a retry"})
+		}
+		return
+	}
+	rec := &Record{Kind: r.kind, Key: r.key, Fingerprint: r.fingerprint, Recorded: r.recorded, Effective: r.effective,
+		Expires: r.expires, Description: r.description, Metadata: r.metadata}
+	if rec.Effective == 0 {
+		rec.Effective = r.recorded
+	}
+	if !c.find(r) || !c.open(r, rec) {
+		return
+	}
+	switch r.kind {
+	case KindPost, KindHold:
+		rec.Lines = linesOf(r.legs, r.kind == KindHold)
+	case KindClose:
+	default:
+		if err := c.draw(r, rec); err != nil {
+			r.refuse(err)
+			return
+		}
+	}
+	r.record = rec
+	c.touch(r)
+}
+
+// open refuses what is dated into a closed period.
+func (c *carrier) open(r *Request, rec *Record) bool {
+	switch {
+	case c.closed == 0 || r.fact:
+		return true
+	case r.kind == KindClose:
+		if rec.Effective > c.closed {
+			return true
+		}
+		r.refuse(&Error{Kind: ErrClosed, Field: "Before", Problem: "is not after " + dated(c.closed) + ", before which all is closed", Remedy: "name a later instant"})
+	case rec.Effective < c.closed:
+		r.refuse(&Error{Kind: ErrClosed, Field: "Effective", Problem: "is " + dated(rec.Effective) + ", and all before " + dated(c.closed) + " is closed", Remedy: "date it into an open period"})
+	default:
+		return true
+	}
+	return false
+}
+
+func dated(micros int64) string { return instant(micros).Format("2006-01-02T15:04:05.999999Z07:00") }
+
+// find finds the accounts of a request, or notes which have to be opened.
+func (c *carrier) find(r *Request) bool {
+	for i := range r.legs {
+		l := &r.legs[i]
+		a := c.accounts[l.spec.Path]
+		switch {
+		case a == nil:
+			a = &Account{Spec: l.spec}
+			c.accounts[l.spec.Path] = a
+		case a.Currency != l.spec.Currency:
+			r.refuse(&Error{Kind: ErrCurrency, Field: "Entries[" + strconv.Itoa(i) + "]", Account: a.Path, Problem: "is kept in " + string(a.Currency) + ", and the entry is in " + string(l.spec.Currency),
+				Remedy: "use an account of that currency; {currency} in the chart's pattern makes one for each"})
+			return false
+		case a.Type != l.spec.Type || a.Mode != l.spec.Mode:
+			r.refuse(&Error{Kind: ErrInvalid, Account: a.Path, Problem: fmt.Sprintf("was opened as %s, %s, and the chart says %s, %s", a.Type, a.Mode, l.spec.Type, l.spec.Mode),
+				Remedy: "what an account is cannot change: use another path"})
+			return false
+		}
+		if a.Mode == Deferred && a.full.Load() {
+			r.refuse(overflow(a))
+			return false
+		}
+		l.acct = a
+	}
+	for i := range r.conditions {
+		r.conditions[i].acct = c.accounts[r.conditions[i].Account]
+		if a := r.conditions[i].acct; a != nil && a.Mode != Strict {
+			r.refuse(&Error{Kind: ErrInvalid, Field: "Conditions[" + strconv.Itoa(i) + "]", Account: a.Path, Problem: "was opened as " + a.Mode.String() + ", and keeps no balance at hand",
+				Remedy: "put conditions on strict accounts"})
+			return false
+		}
+	}
+	return true
+}
+
+func overflow(a *Account) *Error {
+	return &Error{Kind: ErrOverflow, Account: a.Path, Problem: "would run out of the range of 64 bits", Remedy: "close it and go on with another"}
+}
+
+func linesOf(legs []leg, hold bool) []Line {
+	lines := make([]Line, len(legs))
+	for i := range legs {
+		l := &legs[i]
+		if hold {
+			lines[i] = Line{l.acct, heldLayer(l.side), l.minor}
+		} else {
+			lines[i] = Line{l.acct, Posted, int64(l.side) * l.minor}
+		}
+	}
+	return lines
+}
+
+// touch notes the strict accounts that a request changes or asks about.
+func (c *carrier) touch(r *Request) {
+	for i := range r.record.Lines {
+		l := &r.record.Lines[i]
+		if l.Account.Mode == Strict {
+			w := c.working(l.Account)
+			w.must = w.must || l.Account.lowers(l.Layer, l.Amount)
+		}
+	}
+	for i := range r.conditions {
+		if a := r.conditions[i].acct; a != nil {
+			c.working(a).must = true
+		}
+	}
+}
+
+// few accounts are searched faster than a map is made.
+const few = 8
+
+func (c *carrier) seek(a *Account) *working {
+	if c.byID != nil {
+		return c.byID[a]
+	}
+	for _, w := range c.work {
+		if w.account == a {
+			return w
+		}
+	}
+	return nil
+}
+
+func (c *carrier) working(a *Account) *working {
+	if w := c.seek(a); w != nil {
+		return w
+	}
+	w := &working{account: a}
+	c.work = append(c.work, w)
+	switch {
+	case c.byID != nil:
+		c.byID[a] = w
+	case len(c.work) > few:
+		c.byID = make(map[*Account]*working, 4*len(c.requests))
+		for _, w := range c.work {
+			c.byID[w.account] = w
+		}
+	}
+	return w
+}
+
+// lock locks what decides something, and what is free of the rest.
+func (c *carrier) lock(ctx context.Context) error {
+	var must, may []int64
+	for _, w := range c.work {
+		switch {
+		case w.account.ID == 0:
+			w.locked = true // new: nobody else knows it
+		case w.must:
+			must = append(must, w.account.ID)
+		default:
+			may = append(may, w.account.ID)
+		}
+	}
+	if len(must)+len(may) == 0 {
+		return nil
+	}
+	got, err := c.tx.Lock(ctx, sortedUnique(must), sortedUnique(may))
+	if err != nil {
+		return err
+	}
+	if len(got) <= few {
+		for _, g := range got {
+			for _, w := range c.work {
+				if w.account.ID == g.ID {
+					w.locked, w.totals, w.version = true, g.Totals, g.Version
+				}
+			}
+		}
+		return nil
+	}
+	byID := make(map[int64]*working, len(c.work))
+	for _, w := range c.work {
+		byID[w.account.ID] = w
+	}
+	for _, g := range got {
+		if w := byID[g.ID]; w != nil {
+			w.locked, w.totals, w.version = true, g.Totals, g.Version
+		}
+	}
+	return nil
+}
+
+// decide accepts or refuses requests that stand or fall together.
+func (c *carrier) decide(requests []*Request) {
+	c.undo = c.undo[:0]
+	grouped := len(requests) > 1
+	for i, r := range requests {
+		if r.Err == nil && r.record != nil && !r.Receipt.Replayed {
+			c.try(r, grouped)
+		}
+		if r.Err == nil && !r.waits {
+			continue
+		}
+		if grouped {
+			c.takeBack()
+			for j, other := range requests {
+				switch {
+				case r.waits:
+					other.waits, other.Err = true, nil
+				case j != i:
+					other.refuse(&Error{Kind: ErrTogether, Problem: "was refused together with " + strconv.Quote(r.key), Remedy: "see its error"})
+				}
+			}
+		}
+		return
+	}
+	for _, r := range requests {
+		if r.record != nil && !r.Receipt.Replayed {
+			c.records = append(c.records, r.record)
+		}
+	}
+}
+
+func (c *carrier) takeBack() {
+	for i := len(c.undo) - 1; i >= 0; i-- {
+		*c.undo[i].at = c.undo[i].before
+	}
+}
+
+// try changes the working totals by one request. If it is refused they are as
+// before, except in a group, which is taken back as a whole.
+func (c *carrier) try(r *Request, grouped bool) {
+	for i := range r.conditions {
+		a := r.conditions[i].acct
+		if a == nil {
+			continue
+		}
+		if w := c.seek(a); !w.locked {
+			r.waits = true
+			return
+		}
+	}
+	for i := range r.conditions {
+		cond := &r.conditions[i]
+		if cond.Version == nil {
+			continue
+		}
+		var have working
+		if cond.acct != nil {
+			have = *c.seek(cond.acct)
+		}
+		if have.version != *cond.Version {
+			r.refuse(c.unmet(cond, &have, fmt.Sprintf("is at version %d, not %d", have.version, *cond.Version), "read it again and decide anew"))
+			return
+		}
+	}
+	from := len(c.undo)
+	failed := c.moves(r)
+	for i := range r.conditions {
+		if cond := &r.conditions[i]; !failed && cond.Version == nil {
+			failed = !c.floor(r, cond)
+		}
+	}
+	if failed {
+		for i := len(c.undo) - 1; i >= from; i-- {
+			*c.undo[i].at = c.undo[i].before
+		}
+	}
+	if failed || !grouped {
+		c.undo = c.undo[:from]
+	}
+}
+
+// moves adds the lines of a request to the working totals.
+func (c *carrier) moves(r *Request) (failed bool) {
+	for i := range r.record.Lines {
+		l := &r.record.Lines[i]
+		if l.Account.Mode != Strict {
+			continue
+		}
+		w := c.seek(l.Account)
+		lowers := l.Account.lowers(l.Layer, l.Amount)
+		if lowers && !w.locked {
+			r.waits = true
+			return true
+		}
+		c.undo = append(c.undo, undone{w, *w})
+		fits := w.add.Add(l.Layer, l.Amount)
+		if w.locked {
+			fits = w.totals.Add(l.Layer, l.Amount) && w.totals.fits() && fits
+		}
+		if lowers && w.seen != r.record {
+			w.taken++
+			w.version++
+			w.seen = r.record
+		}
+		if !fits {
+			r.refuse(overflow(l.Account))
+			return true
+		}
+	}
+	return false
+}
+
+func (c *carrier) floor(r *Request, cond *condition) bool {
+	var have working
+	if cond.acct != nil {
+		have = *c.seek(cond.acct)
+	}
+	left := int64(0)
+	if have.account != nil {
+		left = have.totals.available(have.account.Type)
+	}
+	if left >= cond.Floor {
+		return true
+	}
+	// What is told is what there was before.
+	before := have
+	for i := range c.undo {
+		if c.undo[i].at.account == cond.acct && cond.acct != nil {
+			before = c.undo[i].before
+			break
+		}
+	}
+	available := int64(0)
+	currency := cond.spec.Currency
+	if before.account != nil {
+		available, currency = before.totals.available(before.account.Type), before.account.Currency
+	}
+	problem := "would have " + money.Of(left, currency).String() + " available"
+	if cond.Floor != 0 {
+		problem += ", less than " + money.Of(cond.Floor, currency).String()
+	}
+	r.refuse(c.unmet(cond, &before, problem, fmt.Sprintf("it has %s: take less, or try again when more came in", money.Of(available, currency))))
+	return false
+}
+
+func (c *carrier) unmet(cond *condition, have *working, problem, remedy string) *Error {
+	e := &Error{Kind: ErrCondition, Account: cond.Account, Problem: problem, Remedy: remedy, Version: have.version}
+	if have.account != nil {
+		e.Available = money.Of(have.totals.available(have.account.Type), have.account.Currency)
+	}
+	return e
+}
+
+func (r *Request) refuse(err *Error) {
+	if err.Key == "" {
+		err.Key = r.key
+	}
+	r.Err = err
+}
+
+// write opens the new accounts of what was accepted, and appends it.
+func (c *carrier) write(ctx context.Context) error {
+	if len(c.records) == 0 {
+		return nil
+	}
+	var specs []Spec
+	var news []*Account
+	for _, r := range c.records {
+		for i := range r.Lines {
+			if a := r.Lines[i].Account; a.ID == 0 && !containsAccount(news, a) {
+				news, specs = append(news, a), append(specs, a.Spec)
+			}
+		}
+	}
+	if len(news) > 0 {
+		opened, err := c.tx.Open(ctx, specs)
+		if err != nil {
+			return err
+		}
+		for i, a := range opened {
+			if a == nil {
+				return ErrConflict // somebody else's: decide anew on what it is
+			}
+			c.replace(news[i], a)
+		}
+	}
+	deltas := make([]Delta, 0, len(c.work))
+	for _, w := range c.work {
+		if w.add != (Totals{}) || w.taken > 0 {
+			deltas = append(deltas, Delta{Account: w.account, Add: w.add, Taken: w.taken, Locked: w.locked, Totals: w.totals, Version: w.version})
+		}
+	}
+	return c.tx.Append(ctx, c.records, deltas)
+}
+
+// replace puts an account that was opened in the place of its stand-in.
+func (c *carrier) replace(standIn, a *Account) {
+	for _, r := range c.records {
+		for i := range r.Lines {
+			if r.Lines[i].Account == standIn {
+				r.Lines[i].Account = a
+			}
+		}
+	}
+	for _, w := range c.work {
+		if w.account == standIn {
+			w.account = a
+		}
+	}
+}
+
+func containsAccount(list []*Account, a *Account) bool {
+	for _, x := range list {
+		if x == a {
+			return true
+		}
+	}
+	return false
+}

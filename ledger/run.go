@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"time"
+)
+
+// pollEvery is how often Run looks for what other processes posted.
+const pollEvery = time.Second
+
+// Run seals what is posted and expires holds whose time is over, until ctx
+// ends, which is its only error. Several processes may run it on one database.
+func (b *Book) Run(ctx context.Context) error {
+	expired := int64(0) // all until then is done
+	poll := time.NewTicker(pollEvery)
+	defer poll.Stop()
+	for {
+		if _, err := b.Seal(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy) {
+			b.logger.LogAttrs(ctx, slog.LevelError, "the ledger could not be sealed; it is tried again", slog.Any("error", err))
+		}
+		if until, err := b.expireDue(ctx, expired); err == nil {
+			expired = until
+		} else if ctx.Err() == nil && !errors.Is(err, ErrBusy) {
+			b.logger.LogAttrs(ctx, slog.LevelError, "holds could not be expired; it is tried again", slog.Any("error", err))
+		}
+		// A pause even if there is more: what comes meanwhile shares a block.
+		pause := time.NewTimer(b.sealEvery)
+		select {
+		case <-ctx.Done():
+			pause.Stop()
+			return ctx.Err()
+		case <-pause.C:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-b.wake:
+		case <-poll.C:
+		}
+	}
+}
+
+// expireDue ends the holds that expired after an instant until now.
+func (b *Book) expireDue(ctx context.Context, after int64) (until int64, err error) {
+	const page = 500
+	now := micros(b.now())
+	for {
+		var due []Change
+		last := after
+		err := b.backend.View(ctx, func(ctx context.Context, v View) error {
+			due, last = nil, after
+			return v.Expiring(ctx, after, now, page, func(id int64, key string, expires int64) error {
+				due, last = append(due, Expiry{Key: "expire:" + strconv.FormatInt(id, 10), Hold: key, Fact: true}), expires
+				return nil
+			})
+		})
+		if err != nil {
+			return after, err
+		}
+		for _, r := range b.PostAll(ctx, due...) {
+			// It may have been settled or voided since.
+			if r.Err != nil && !errors.Is(r.Err, ErrState) {
+				return after, r.Err
+			}
+		}
+		if len(due) < page {
+			// A hold that expired before it was committed is looked for again.
+			return max(after, now-expiryOverlap.Microseconds()), nil
+		}
+		after = last - 1 // several may expire at once
+	}
+}
+
+// expiryOverlap is how far back Run looks again for holds that expired: one may
+// be committed by a slow transaction after its time.
+const expiryOverlap = 10 * time.Minute
