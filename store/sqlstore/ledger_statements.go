@@ -7,8 +7,9 @@ type ledgerStatements struct {
 	accountByPath, accountsByPath, accountsByID, accountPage, openAccount, openTotals    string
 	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed         string
 	appendRecords                                                                        []string // SQLite, by ledgerSteps
-	totalOf, totalsOf, saveTotals, totalPage                                             string
-	lock, lockFree, fold, foldFree, patience, post, sealLock                             string // PostgreSQL
+	totalOf, totalsOf, totalPage, glance                                                 string
+	saveTotals                                                                           []string // SQLite, by ledgerSteps
+	lock, lockFree, fold, foldFree, patience, post, sealLock                             string   // PostgreSQL
 	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
 	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
 	postings, allPostings                                                                string
@@ -26,7 +27,7 @@ const (
 
 	journalColumns = 12 // without id
 	postingColumns = 8
-	totalColumns   = 5
+	strictColumns  = 5
 )
 
 func ledgerOf(d Dialect) *ledgerStatements {
@@ -75,7 +76,7 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	for _, n := range ledgerSteps {
 		q.appendRecords = append(q.appendRecords, rowsOf("ledger_journal", strings.TrimPrefix(journalList, "id, "), journalColumns, n))
 		q.insertPostings = append(q.insertPostings, rowsOf("ledger_postings", postingList, postingColumns, n))
-		q.saveTotals = append(q.saveTotals, rowsOf("ledger_totals", totalList, totalColumns, n)+
+		q.saveTotals = append(q.saveTotals, rowsOf("ledger_totals", totalList, strictColumns, n)+
 			" ON CONFLICT (account_id) DO UPDATE SET posted = excluded.posted, held_debit = excluded.held_debit, held_credit = excluded.held_credit, version = excluded.version")
 	}
 	return q

@@ -315,7 +315,7 @@ func (l *ledgerTx) appendSQLite(ctx context.Context, records []*ledger.Record, d
 	from = 0
 	for i, size := range ledgerSteps {
 		for len(deltas)-from >= size {
-			args := make([]any, 0, size*totalColumns)
+			args := make([]any, 0, size*strictColumns)
 			for j := range deltas[from : from+size] {
 				d := &deltas[from+j]
 				args = append(args, d.Account.ID, d.Totals.Posted, d.Totals.HeldDebit, d.Totals.HeldCredit, d.Version)
