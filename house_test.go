@@ -28,6 +28,7 @@ var mayImport = []struct {
 	why    string
 }{
 	{"money", nil, []string{"github.com/shopspring/decimal"}, "money is the leaf"},
+	{"ledger", []string{"money"}, nil, "the ledger stands on money alone"},
 	{"internal/", []string{".", "money", "internal/"}, nil, "internal packages serve the core and carry no third party"},
 	{".", []string{"money", "internal/"}, nil, "the core knows no SDK, no SQL and no satellite"},
 	{"provider/stripe", []string{".", "money", "internal/"}, []string{"github.com/stripe/stripe-go/v76"}, "an adapter imports the core and its own SDK, never another adapter"},
@@ -35,8 +36,8 @@ var mayImport = []struct {
 	{"provider/", []string{".", "money", "internal/"}, nil, "an adapter imports the core and its own SDK, never another adapter"},
 	{"store/sqlite", []string{".", "internal/", "store/sqlstore"}, []string{"modernc.org/sqlite"}, "the driver is imported here only"},
 	{"store/postgres", []string{".", "internal/", "store/sqlstore"}, []string{"github.com/jackc/pgx/v5"}, "the driver is imported here only"},
-	{"store/storetest", []string{".", "money", "internal/", "store/"}, []string{"github.com/stretchr/testify"}, "a conformance suite tests any store"},
-	{"store/", []string{".", "money", "internal/"}, nil, "stores import the core and no driver"},
+	{"store/storetest", []string{".", "money", "internal/", "store/", "ledger"}, []string{"github.com/stretchr/testify"}, "a conformance suite tests any store"},
+	{"store/", []string{".", "money", "internal/", "ledger"}, nil, "stores import the core and no driver"},
 	{"webhook", []string{".", "internal/"}, nil, "the handler is thin"},
 	{"sandbox", []string{"sandbox"}, nil, "the sandbox is written from the providers' documentation, apart from the code it serves"},
 	{"examples/", []string{"."}, []string{}, "hosts may import everything of the module"},

@@ -68,6 +68,9 @@ type Store struct {
 	methods  map[string]*payment.SavedMethod
 	disputes map[string]*payment.Dispute
 	subjects map[string]subject
+
+	books  *books
+	drafts *draft // reused by whoever has the turn
 }
 
 type claimKey struct {
@@ -97,7 +100,9 @@ func New(options ...Options) *Store {
 		methods:  map[string]*payment.SavedMethod{},
 		disputes: map[string]*payment.Dispute{},
 		subjects: map[string]subject{},
+		books:    newBooks(),
 	}
+	s.drafts = &draft{books: s.books}
 	for _, o := range options {
 		s.fault = o.Fault
 	}

@@ -25,6 +25,7 @@ type tx struct {
 	disputes map[string]*payment.Dispute
 	subjects map[string]subject
 	onCommit []func()
+	books    *draft // nil until it is asked for
 }
 
 // Committer is implemented by the transactions of this package, for

@@ -1,0 +1,239 @@
+package memstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sort"
+
+	"github.com/tender-go/payment/ledger"
+)
+
+// viewer reads the books, and what a transaction adds to them.
+type viewer struct{ *draft }
+
+var _ ledger.View = viewer{}
+
+func (v viewer) recordsNow() []*ledger.Record {
+	if len(v.records) == 0 {
+		return v.books.records
+	}
+	return slices.Concat(v.books.records, v.records)
+}
+
+// SealedBy implements ledger.View.
+func (v viewer) SealedBy(ctx context.Context, at int64) (ledger.Block, error) {
+	n := sort.Search(len(v.books.blocks), func(i int) bool { return v.books.blocks[i].Sealed > at })
+	if n == 0 {
+		return ledger.Block{}, v.check(ctx)
+	}
+	return *v.books.blocks[n-1], v.check(ctx)
+}
+
+// BlockOf implements ledger.View.
+func (v viewer) BlockOf(ctx context.Context, id int64) (ledger.Block, error) {
+	n := sort.Search(len(v.books.blocks), func(i int) bool { return v.books.blocks[i].High >= id })
+	if n == len(v.books.blocks) {
+		return ledger.Block{}, v.check(ctx)
+	}
+	return *v.books.blocks[n], v.check(ctx)
+}
+
+// Blocks implements ledger.View.
+func (v viewer) Blocks(ctx context.Context, after int64, each func(*ledger.Block) error) error {
+	for _, b := range v.books.blocks {
+		if b.Last() <= after {
+			continue
+		}
+		if err := v.one(ctx, each(b)); err != nil {
+			return err
+		}
+	}
+	return v.check(ctx)
+}
+
+func (v viewer) one(ctx context.Context, err error) error {
+	if err != nil {
+		return err
+	}
+	return v.check(ctx)
+}
+
+// Account implements ledger.View.
+func (v viewer) Account(ctx context.Context, path string) (*ledger.Account, error) {
+	a := v.account(path)
+	if a == nil {
+		return nil, &ledger.Error{Kind: ledger.ErrNotFound, Account: path, Problem: "was never posted to", Remedy: "check the path"}
+	}
+	return a, v.check(ctx)
+}
+
+// Accounts implements ledger.View.
+func (v viewer) Accounts(ctx context.Context, each func(*ledger.Account, []byte) error) error {
+	for i, a := range v.books.accounts {
+		if err := v.one(ctx, each(a, v.books.digests[i])); err != nil {
+			return err
+		}
+	}
+	for _, a := range v.accounts {
+		digest := a.Digest()
+		if err := v.one(ctx, each(a, digest[:])); err != nil {
+			return err
+		}
+	}
+	return v.check(ctx)
+}
+
+// Totals implements ledger.View.
+func (v viewer) Totals(ctx context.Context, each func(ledger.Locked) error) error {
+	for _, a := range slices.Concat(v.books.accounts, v.accounts) {
+		if a.Mode != ledger.Strict {
+			continue
+		}
+		if err := v.one(ctx, each(v.total(a.ID))); err != nil {
+			return err
+		}
+	}
+	return v.check(ctx)
+}
+
+// Total implements ledger.View.
+func (v viewer) Total(ctx context.Context, account int64) (ledger.Locked, error) {
+	return v.total(account), v.check(ctx)
+}
+
+// Running implements ledger.View.
+func (v viewer) Running(ctx context.Context, seq int64, accounts []*ledger.Account) ([]ledger.Totals, error) {
+	return v.books.running(seq, accounts), v.check(ctx)
+}
+
+func (b *books) running(seq int64, accounts []*ledger.Account) []ledger.Totals {
+	totals := make([]ledger.Totals, len(accounts))
+	for i, a := range accounts {
+		for _, layer := range []ledger.Layer{ledger.Posted, ledger.HeldDebit, ledger.HeldCredit} {
+			list := b.pages[page{a.ID, layer}]
+			n := len(list)
+			if n > 0 && list[n-1].Seq > seq {
+				n = sort.Search(n, func(i int) bool { return list[i].Seq > seq })
+			}
+			if n > 0 {
+				totals[i].Add(layer, list[n-1].Running)
+			}
+		}
+	}
+	return totals
+}
+
+// Postings implements ledger.View.
+func (v viewer) Postings(ctx context.Context, q ledger.PostingQuery, each func(ledger.Posting) error) error {
+	layers := q.Layers
+	if len(layers) == 0 {
+		layers = []ledger.Layer{ledger.Posted, ledger.HeldDebit, ledger.HeldCredit}
+	}
+	var found []ledger.Posting
+	for _, l := range layers {
+		list := v.books.pages[page{q.Account.ID, l}]
+		for _, p := range list[sort.Search(len(list), func(i int) bool { return list[i].Seq > q.After }):] {
+			if q.Until != 0 && p.Seq > q.Until {
+				break
+			}
+			if q.BookedBefore != 0 && p.Booked >= q.BookedBefore || q.BookedFrom != 0 && p.Booked < q.BookedFrom {
+				continue
+			}
+			found = append(found, p)
+			if len(layers) == 1 && q.Limit > 0 && len(found) == q.Limit {
+				break
+			}
+		}
+	}
+	if len(layers) > 1 {
+		slices.SortFunc(found, func(a, b ledger.Posting) int {
+			return cmp.Or(cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.N, b.N))
+		})
+	}
+	if q.Limit > 0 {
+		found = found[:min(q.Limit, len(found))]
+	}
+	for _, p := range found {
+		if err := v.one(ctx, each(p)); err != nil {
+			return err
+		}
+	}
+	return v.check(ctx)
+}
+
+// AllPostings implements ledger.View.
+func (v viewer) AllPostings(ctx context.Context, each func(ledger.Posting, int64) error) error {
+	for _, list := range v.books.pages {
+		for _, p := range list {
+			if err := v.one(ctx, each(p, p.Account.ID)); err != nil {
+				return err
+			}
+		}
+	}
+	return v.check(ctx)
+}
+
+// Unsealed implements ledger.View.
+func (v viewer) Unsealed(ctx context.Context, last ledger.Block, each func(*ledger.Record) error) error {
+	for _, r := range v.recordsNow()[last.High:] {
+		if err := v.one(ctx, each(r)); err != nil {
+			return err
+		}
+	}
+	return v.check(ctx)
+}
+
+// Keyed implements ledger.View.
+func (v viewer) Keyed(ctx context.Context, key string) (*ledger.Record, error) {
+	if r := v.keyed(key); r != nil {
+		return r, v.check(ctx)
+	}
+	return nil, ledger.ErrNotFound
+}
+
+// Records implements ledger.View.
+func (v viewer) Records(ctx context.Context, ids []int64) ([]*ledger.Record, error) {
+	all := v.recordsNow()
+	var found []*ledger.Record
+	for _, id := range ids {
+		if id >= 1 && id <= int64(len(all)) {
+			found = append(found, all[id-1])
+		}
+	}
+	return found, v.check(ctx)
+}
+
+// Journal implements ledger.View.
+func (v viewer) Journal(ctx context.Context, each func(*ledger.Record, error) error) error {
+	for _, r := range v.recordsNow() {
+		if err := v.one(ctx, each(r, nil)); err != nil {
+			return err
+		}
+	}
+	return v.check(ctx)
+}
+
+// Expiring implements ledger.View.
+func (v viewer) Expiring(ctx context.Context, after, until int64, limit int, each func(id int64, key string, expires int64) error) error {
+	var due []*ledger.Record
+	for _, r := range v.books.expiring {
+		if r.Expires <= after || r.Expires > until {
+			continue
+		}
+		parts := v.books.parts[r.ID]
+		if n := len(parts); n > 0 && parts[n-1].Final {
+			continue
+		}
+		due = append(due, r)
+	}
+	slices.SortFunc(due, func(a, b *ledger.Record) int {
+		return cmp.Or(cmp.Compare(a.Expires, b.Expires), cmp.Compare(a.ID, b.ID))
+	})
+	for _, r := range due[:min(limit, len(due))] {
+		if err := v.one(ctx, each(r.ID, r.Key, r.Expires)); err != nil {
+			return err
+		}
+	}
+	return v.check(ctx)
+}
