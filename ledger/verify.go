@@ -234,7 +234,9 @@ func (v *verifier) verify(ctx context.Context, view View) error {
 		return err
 	}
 	v.progress(TableAccounts, v.report.Accounts)
-	w := walker{view: view, begin: v.begin, sealed: v.sealed, end: v.end, tail: v.tail, page: v.page}
+	w := walker{view: view, begin: v.begin, sealed: v.sealed, end: v.end, tail: v.tail, page: v.page, again: func(id int64) {
+		v.add(Problem{Table: TableJournal, ID: id, What: "stands in the journal twice"})
+	}}
 	if err := w.run(ctx); err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func (v *verifier) locate(ctx context.Context, differ []int64) error {
 	for _, id := range differ {
 		l.accounts[id] = &located{account: v.accounts[id].account}
 	}
-	w := walker{view: v.view, begin: l.begin, sealed: l.sealed, end: l.end, tail: func(*Record, error) {}, page: l.page}
+	w := walker{view: v.view, begin: l.begin, sealed: l.sealed, end: l.end, tail: func(*Record, error) {}, again: func(int64) {}, page: l.page}
 	if err := w.run(ctx); err != nil {
 		return err
 	}

@@ -31,6 +31,8 @@ type walker struct {
 	sealed func(s step)
 	end    func(b *Block, broken error)
 	tail   func(r *Record, broken error)
+	// again is called for a row that has the ID of another.
+	again func(id int64)
 	// page is called between reads, when the view may be used.
 	page func(ctx context.Context) error
 
@@ -135,7 +137,11 @@ func (w *walker) moreRows(ctx context.Context) error {
 
 // see takes the next row of the journal.
 func (w *walker) see(r *Record, broken error) {
-	w.read = max(w.read, r.ID)
+	if r.ID <= w.read {
+		w.again(r.ID)
+		return
+	}
+	w.read = r.ID
 	if w.got[r.ID] {
 		delete(w.got, r.ID)
 		return
