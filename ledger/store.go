@@ -157,7 +157,7 @@ type Posting struct {
 // View reads what is committed. Functions that hand rows out one by one stop
 // at the first error of each and return it; what they hand out may be reused
 // for the next row, and each must not call the view. What cannot be decoded is
-// an error that is ErrCorrupt and names the row.
+// an error that is ErrCorrupt.
 type View interface {
 	// Last returns the newest block, the zero Block if there is none.
 	Last(ctx context.Context) (Block, error)

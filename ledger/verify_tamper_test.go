@@ -409,7 +409,7 @@ var tables = []table{
 		row:   func(c *rows, i int) any { return c.journal[i] },
 		erase: func(c *rows, i int) { c.journal = slices.Delete(c.journal, i, i+1) },
 		copy:  func(c *rows, i int) { c.journal = append(c.journal, clone(c.journal[i])) },
-		at: func(c *rows, i int) place { return place{ids: []int64{c.journal[i].ID}} },
+		at:    func(c *rows, i int) place { return place{ids: []int64{c.journal[i].ID}} },
 	},
 	{
 		name: ledger.TableBlocks, key: []string{"First"},

@@ -39,6 +39,8 @@ type walker struct {
 	queue     []walkBlock
 	queued    int   // records of the queue
 	after     int64 // number that blocks are read behind
+	blocks    int
+	lastFirst int64 // of the newest of them
 	allBlocks bool
 	began     bool // the first of the queue
 	at        int  // the place in it
@@ -110,9 +112,11 @@ func (w *walker) moreBlocks(ctx context.Context) error {
 	n := 0
 	err := w.view.Blocks(ctx, w.after, walkBlocks, func(b *Block, broken error) error {
 		n++
-		if len(w.queue) > 0 && w.queue[len(w.queue)-1].First == b.First {
+		if w.blocks > 0 && w.lastFirst == b.First {
 			return nil // its end was not known: it came with the page before
 		}
+		w.blocks++
+		w.lastFirst = b.First
 		own := *b
 		own.IDs, own.Marks, own.Gaps = slices.Clone(b.IDs), slices.Clone(b.Marks), slices.Clone(b.Gaps)
 		w.queue = append(w.queue, walkBlock{&own, broken})
