@@ -315,6 +315,9 @@ func (m *tamperer) flip(v any, typ string) any {
 		if width == 0 {
 			width = 8
 		}
+		if m.rand.IntN(2) == 0 {
+			width = 1 // a small change, which fewer constraints refuse
+		}
 		return v ^ int64(bit)<<(8*m.rand.IntN(width))
 	case string:
 		b := []byte(v)
