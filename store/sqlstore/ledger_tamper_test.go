@@ -456,3 +456,61 @@ func TestLedgerRowsDeletedSwappedOrDoubled(t *testing.T) {
 		}
 	})
 }
+
+func TestLedgerACutTailIsNamedByTheHead(t *testing.T) {
+	t.Parallel()
+	eachTampered(t, func(m *tamperer) {
+		early, err := m.book.Head(ctx) // and what was raised is folded in
+		require.NoError(m.t, err)
+		catalog := m.tables()
+		totals := m.rows("ledger_totals", catalog["ledger_totals"])
+		var lastID, lastAccount int64
+		require.NoError(m.t, m.db.QueryRowContext(ctx, "SELECT (SELECT max(id) FROM ledger_journal), (SELECT max(id) FROM ledger_accounts)").Scan(&lastID, &lastAccount))
+		require.NoError(m.t, ledgertest.NewFiller(m.book, "more-", 12).Fill(ctx, 100))
+		late, err := m.book.Head(ctx)
+		require.NoError(m.t, err)
+		require.Greater(m.t, late.Seq, early.Seq)
+		verify := func(change func(tx *sql.Tx), head *ledger.Head) *ledger.Report {
+			tx, err := m.db.BeginTx(ctx, nil)
+			require.NoError(m.t, err)
+			defer func() { _ = tx.Rollback() }()
+			m.unguard(tx)
+			change(tx)
+			report, err := m.book.Verify(sqlstore.In(ctx, tx), ledger.VerifyOptions{Head: head})
+			require.NoError(m.t, err)
+			return report
+		}
+		seals := func(tx *sql.Tx) {
+			mustExec(m.t, tx, fmt.Sprint("DELETE FROM ledger_seals WHERE first_seq > ", early.Seq))
+		}
+		all := func(tx *sql.Tx) {
+			seals(tx)
+			mustExec(m.t, tx, fmt.Sprint("DELETE FROM ledger_postings WHERE seq > ", early.Seq))
+			mustExec(m.t, tx, fmt.Sprint("DELETE FROM ledger_journal WHERE id > ", lastID))
+			mustExec(m.t, tx, "DELETE FROM ledger_totals")
+			for _, r := range totals {
+				require.True(m.t, m.insert(tx, "ledger_totals", r))
+			}
+			if m.dialect == sqlstore.Postgres {
+				mustExec(m.t, tx, "DELETE FROM ledger_raises")
+			}
+			mustExec(m.t, tx, fmt.Sprint("DELETE FROM ledger_accounts WHERE id > ", lastAccount))
+		}
+		require.Empty(m.t, verify(all, nil).Problems, "what was cut off as a whole cannot be missed from inside")
+		require.Empty(m.t, verify(all, &early).Problems, "what is left is what the earlier head says")
+		cut := verify(all, &late)
+		require.Len(m.t, cut.Problems, 1)
+		require.Equal(m.t, ledger.TableBlocks, cut.Problems[0].Table)
+		require.Contains(m.t, cut.Problems[0].What, "cut off")
+		require.Equal(m.t, early.Seq, cut.Head.Seq)
+
+		require.False(m.t, verify(seals, nil).OK(), "postings without a seal are named")
+		journal := func(tx *sql.Tx) { mustExec(m.t, tx, fmt.Sprint("DELETE FROM ledger_journal WHERE id > ", lastID)) }
+		require.False(m.t, verify(journal, nil).OK(), "seals without a record are named")
+		wrong := late
+		wrong.Hash[3] ^= 1
+		other := verify(func(*sql.Tx) {}, &wrong)
+		require.Len(m.t, other.Problems, 1)
+		require.Contains(m.t, other.Problems[0].What, "not those it was taken from")
+	})
+}
