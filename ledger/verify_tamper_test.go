@@ -763,7 +763,7 @@ func (x *sealingTx) Running(_ context.Context, _ ledger.Block, accounts []*ledge
 	for i, a := range accounts {
 		for _, p := range x.s.postings {
 			if p.Account == a.ID {
-				totals[i].Posted = p.Running
+				totals[i].Add(p.Layer, p.Running-totals[i].Of(p.Layer))
 			}
 		}
 	}
