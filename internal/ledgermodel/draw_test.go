@@ -18,10 +18,22 @@ import (
 // dice draws with fewer words.
 type dice struct{ t *rapid.T }
 
-func (d dice) upTo(n int) int { return rapid.IntRange(0, n-1).Draw(d.t, "n") }
+// upTo draws 0 to n-1, each as often: ranges of rapid prefer the small.
+func (d dice) upTo(n int) int { return uniform.Draw(d.t, "n") % n }
+
+var uniform = rapid.Custom(func(t *rapid.T) int {
+	n := 0
+	for range 10 {
+		n *= 2
+		if rapid.Bool().Draw(t, "bit") {
+			n++
+		}
+	}
+	return n
+})
 
 // percent is true so often. Shrinking leads to false.
-func (d dice) percent(p int) bool { return rapid.IntRange(0, 99).Draw(d.t, "percent") >= 100-p }
+func (d dice) percent(p int) bool { return d.upTo(100) >= 100-p }
 
 func (d dice) between(low, high int64) int64 { return rapid.Int64Range(low, high).Draw(d.t, "amount") }
 
@@ -156,7 +168,11 @@ func (w *world) words(d dice) (string, map[string]string) {
 	for i := range d.upTo(3) {
 		meta[fmt.Sprint("id", i)] = fmt.Sprint("v", d.upTo(3))
 	}
-	return pick(d, []string{"", "a sale", "two\nlines", "Münze <&>", strings.Repeat("x", 501)}), meta
+	text := pick(d, []string{"", "a sale", "Münze <&>", strings.Repeat("x", 500)})
+	if d.percent(6) {
+		text = pick(d, []string{"two\nlines", strings.Repeat("x", 501)})
+	}
+	return text, meta
 }
 
 func (w *world) transaction(d dice) ledger.Transaction {
@@ -276,7 +292,7 @@ func (w *world) change(d dice) ledger.Change {
 	case n < 87:
 		c := ledger.Closing{Key: w.key(d), Description: text}
 		if !d.percent(5) {
-			c.Before = w.now.Add(time.Duration(d.between(-72, 12)) * time.Hour)
+			c.Before = w.now.Add(time.Duration(d.between(-96, 4)) * time.Hour)
 		}
 		return c
 	case n < 95:

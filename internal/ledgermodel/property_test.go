@@ -2,6 +2,7 @@ package ledgermodel
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -15,7 +16,13 @@ import (
 	"github.com/tender-go/payment/store/memstore"
 )
 
-func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+func TestMain(m *testing.M) {
+	// A flag on the command line counts more: it is parsed later.
+	if err := flag.Set("rapid.checks", "300"); err != nil {
+		panic(err)
+	}
+	os.Exit(pgtest.Main(m))
+}
 
 // opened is a store that keeps books, and how to post in the host's own
 // transaction, nil if it cannot.
