@@ -153,7 +153,7 @@ func leftOf(of *Record, parts []*Record) []remaining {
 // put adds to what is left on an account and side.
 func put(left []remaining, l Line, side Side, amount int64) []remaining {
 	for i := range left {
-		if left[i].account == l.Account && left[i].side == side {
+		if left[i].account.ID == l.Account.ID && left[i].side == side {
 			left[i].left += amount
 			return left
 		}
@@ -165,7 +165,7 @@ func put(left []remaining, l Line, side Side, amount int64) []remaining {
 // than that.
 func take(left []remaining, a *Account, side Side, amount int64) (over int64) {
 	for i := range left {
-		if l := &left[i]; l.account == a && l.side == side {
+		if l := &left[i]; l.account.ID == a.ID && l.side == side {
 			n := min(amount, l.left)
 			l.left -= n
 			return amount - n

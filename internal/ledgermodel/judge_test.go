@@ -359,24 +359,23 @@ func proportional(amount money.Amount, left []piece, side ledger.Side, drawn []i
 	return nil
 }
 
-// overflows reports whether an account would leave the range of int64, and
-// whether one comes so near to its end that books may refuse.
+// overflows reports whether a strict account would come to more than MaxBalance
+// or any account to more than int64 holds, and whether one comes so near to its
+// end on the way that books may refuse.
 func (m *model) overflows(e *entry) (must, may bool) {
-	end := big.NewInt(math.MaxInt64)
-	near := new(big.Int).Sub(end, big.NewInt(2))
-	far := new(big.Int).Lsh(big.NewInt(1), 60)
-	beyond := func(n, limit *big.Int) bool { return n.CmpAbs(limit) > 0 }
 	for i, l := range e.lines {
 		if slices.ContainsFunc(e.lines[:i], func(o line) bool { return o.path == l.path }) {
 			continue
 		}
-		a, _ := lookUp(l.path)
+		end, near := big.NewInt(math.MaxInt64), big.NewInt(1<<60)
+		if a, _ := lookUp(l.path); a.mode == ledger.Strict {
+			end, near = big.NewInt(ledger.MaxBalance), big.NewInt(ledger.MaxBalance)
+		}
 		before := m.totals(l.path)
 		for n := range e.lines { // line by line
-			t := before.plus(e.lines[:n+1], l.path)
-			for _, sum := range []*big.Int{t[0], t[1], t[2], t.available(a.kind.Normal()), t.available(-a.kind.Normal())} {
-				must = must || n == len(e.lines)-1 && beyond(sum, end)
-				may = may || beyond(sum, near) || a.mode == ledger.Deferred && beyond(sum, far)
+			for _, sum := range before.plus(e.lines[:n+1], l.path) {
+				must = must || n == len(e.lines)-1 && sum.CmpAbs(end) > 0
+				may = may || sum.CmpAbs(near) > 0
 			}
 		}
 	}
