@@ -309,9 +309,10 @@ func appendRecord(args []any, r *ledger.Record) []any {
 		flagInt(r.Final), ledger.AppendLines(make([]byte, 0, 8*len(r.Lines)), r.Lines), filled(r.Description), filled(string(r.Metadata)))
 }
 
-// effective is NULL where it is the time of recording.
+// effective is NULL where it is the time of recording, except for closings,
+// which are looked for by it.
 func effective(r *ledger.Record) any {
-	if r.Effective == r.Recorded {
+	if r.Effective == r.Recorded && r.Kind != ledger.KindClose {
 		return nil
 	}
 	return r.Effective
