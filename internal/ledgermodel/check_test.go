@@ -15,8 +15,8 @@ import (
 	"github.com/tender-go/payment/money"
 )
 
-// books holds what is stored against the model, without sealing anything.
-func (w *world) books(*rapid.T) {
+// check holds what is stored against the model, without sealing anything.
+func (w *world) check(*rapid.T) {
 	w.journal()
 	sums := map[money.Currency]totals{}
 	for _, path := range paths {

@@ -68,6 +68,11 @@ func commonOf(c ledger.Change) common {
 	panic(fmt.Sprintf("no change: %T", c))
 }
 
+// short is what a change says, short enough to be read.
+func short(c ledger.Change) string {
+	return strings.NewReplacer(strings.Repeat("x", 50), "x", micro(time.Time{}).String(), "-").Replace(content(c))
+}
+
 // content is all that a change says: two that say the same are the same wish.
 func content(c ledger.Change) string {
 	h := commonOf(c)

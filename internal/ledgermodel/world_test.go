@@ -20,6 +20,7 @@ type world struct {
 	ctx   context.Context
 	store opened
 	book  *ledger.Book
+	books [2]*ledger.Book // on two handles
 	m     *model
 	now   time.Time
 
@@ -29,9 +30,12 @@ type world struct {
 
 func newWorld(t *rapid.T, s opened, chart *ledger.Chart) *world {
 	w := &world{t: t, ctx: context.Background(), store: s, m: &model{}, now: time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC)}
-	var err error
-	w.book, err = ledger.New(ledger.Config{Store: s.Store.(ledger.Store), Chart: chart, Now: func() time.Time { return w.now }})
-	require.NoError(t, err)
+	for i, handle := range []payment.Store{s.Store, s.other} {
+		var err error
+		w.books[i], err = ledger.New(ledger.Config{Store: handle.(ledger.Store), Chart: chart, Now: func() time.Time { return w.now }})
+		require.NoError(t, err)
+	}
+	w.book = w.books[0]
 	return w
 }
 
@@ -41,7 +45,7 @@ func (w *world) expect(c ledger.Change, v verdict, receipt ledger.Receipt, err e
 		w.refused(c, v, err)
 		return
 	}
-	require.Empty(w.t, v.refused, "accepted: %s", content(c))
+	require.Empty(w.t, v.refused, "accepted: %s", short(c))
 	if v.replay != nil {
 		want := v.replay.receipt
 		want.Replayed = true
@@ -54,13 +58,13 @@ func (w *world) expect(c ledger.Change, v verdict, receipt ledger.Receipt, err e
 	}
 	require.Greater(w.t, receipt.ID, last, "ids ascend")
 	v.entry.receipt.ID = receipt.ID
-	require.Equal(w.t, v.entry.receipt, receipt, "receipt of %s", content(c))
+	require.Equal(w.t, v.entry.receipt, receipt, "receipt of %s", short(c))
 	w.m.journal = append(w.m.journal, v.entry)
 }
 
 func (w *world) refused(c ledger.Change, v verdict, err error) {
 	var told *ledger.Error
-	require.ErrorAs(w.t, err, &told, "a refusal is typed: %s", content(c))
+	require.ErrorAs(w.t, err, &told, "a refusal is typed: %s", short(c))
 	require.False(w.t, strings.ContainsAny(err.Error(), "\n\r"), "a refusal is one line: %q", err)
 	kinds := v.refused
 	if v.maybe {
@@ -72,7 +76,7 @@ func (w *world) refused(c ledger.Change, v verdict, err error) {
 			return
 		}
 	}
-	w.t.Fatalf("refused: %v\n\twant one of %v (none: accepted)\n\tof %s", err, kinds, content(c))
+	w.t.Fatalf("refused: %v\n\twant one of %v (none: accepted)\n\tof %s", err, kinds, short(c))
 }
 
 // drawn draws changes that may follow each other: the model takes each on
@@ -90,8 +94,9 @@ func (w *world) drawn(most int) []ledger.Change {
 	}
 	w.m.journal = w.m.journal[:was]
 	w.asked = append(w.asked, list...)
+	w.book = pick(d, w.books[:])
 	for _, c := range list {
-		w.t.Logf("asked: %s", content(c))
+		w.t.Logf("asked: %s", short(c))
 	}
 	return list
 }
