@@ -182,6 +182,12 @@ func TestBadInput(t *testing.T) {
 						return err
 					}
 				}
+				if k.name == "postgres" && c.kind == ledger.ErrOverflow && strings.HasPrefix(c.name, "overflow") {
+					// In a transaction of several statements what comes into an account
+					// is appended without a look at the account: see TestRaisesBeyond.
+					delete(ways, "in")
+					delete(ways, "host")
+				}
 				for way, ask := range ways {
 					err := ask()
 					about := fmt.Sprintf("%s (%s): %v", c.name, way, err)
