@@ -4,14 +4,14 @@ import "strings"
 
 // ledgerStatements are the ledger's texts of a dialect.
 type ledgerStatements struct {
-	accountByPath, accountsByPath, accountsByID, accountPage, openAccount, openTotals    string
-	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed         string
-	appendRecords                                                                        []string // SQLite, by ledgerSteps
-	totalOf, totalsOf, saveTotals, totalPage                                             string
-	lock, lockFree, fold, foldFree, patience, post, sealLock                             string // PostgreSQL
-	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
-	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
-	postings, allPostings                                                                string
+	accountByPath, accountsByPath, accountsByID, accountPage, openAccount, openTotals       string
+	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed            string
+	appendRecords                                                                           []string // SQLite, by ledgerSteps
+	totalOf, totalsOf, saveTotals, totalPage                                                string
+	lock, lockFree, fold, foldFree, patience, post, sealLock                                string // PostgreSQL
+	lastBlock, blockBy, blockFirst, blockHolding, blockPage, insertBlock, unsealed, running string
+	insertPostings                                                                          []string // SQLite by ledgerSteps, PostgreSQL one
+	postings, allPostings                                                                   string
 }
 
 // ledgerSteps are the sizes in which SQLite writes rows by one statement.
@@ -45,7 +45,7 @@ func ledgerOf(d Dialect) *ledgerStatements {
 		totalPage:     "SELECT " + totalList + " FROM ledger_totals WHERE account_id > ? ORDER BY account_id LIMIT ?",
 		lastBlock:     blocks + "ORDER BY first_seq DESC LIMIT 1",
 		blockBy:       blocks + "WHERE sealed_at <= ? ORDER BY sealed_at DESC, first_seq DESC LIMIT 1",
-		blockAt:       blocks + "WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+		blockFirst:    "SELECT first_seq FROM ledger_seals WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
 		blockHolding:  blocks + "WHERE high >= ? ORDER BY high, first_seq LIMIT ?",
 		blockPage:     blocks + "WHERE first_seq > ? ORDER BY first_seq LIMIT ?",
 		insertBlock:   "INSERT INTO ledger_seals (" + blockList + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -117,7 +117,7 @@ func (q *ledgerStatements) postgres(journal string) {
 func (q *ledgerStatements) each(fn func(*string)) {
 	for _, s := range []*string{&q.accountByPath, &q.accountsByPath, &q.accountsByID, &q.accountPage, &q.openAccount, &q.openTotals,
 		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.saveTotals, &q.totalPage,
-		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockAt, &q.blockHolding, &q.blockPage, &q.insertBlock,
+		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockFirst, &q.blockHolding, &q.blockPage, &q.insertBlock,
 		&q.unsealed, &q.running, &q.postings, &q.allPostings} {
 		if *s != "" {
 			fn(s)
