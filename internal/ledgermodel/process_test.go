@@ -1,0 +1,5 @@
+package ledgermodel
+
+const workerEnv = "LEDGER_TEST_WORKER"
+
+func work(string) int { return 1 }
