@@ -21,6 +21,7 @@ type ledgerSubject struct {
 	dialect sqlstore.Dialect
 	where   string
 	tooth   string // what the workers do wrong, to see that it is found
+	prefix  string // of keys, where there are several runs on one store
 	every   int    // rounds between the thorough checks
 
 	facts    map[string]*fact // by key
@@ -46,6 +47,7 @@ type fact struct {
 type counts struct {
 	Asked, Kept, Refused, Undone             int
 	Busy, Failed, Unknown                    int // answers that were not final
+	Doubted                                  int // answered as replayed, after a commit unknown
 	Open, Whole, Absent                      int // at the kill: not answered; of these in the journal, and not
 	AgainReplayed, AgainKept, AgainRefused   int // sent again after the kill
 	Expired, Heads, Thorough, Sealed, Orders int
@@ -53,8 +55,8 @@ type counts struct {
 }
 
 func (c counts) String() string {
-	return fmt.Sprintf("%d changes asked: %d kept, %d refused, %d rolled back by the host; met %d busy, %d failed, %d commit unknown; open at a kill %d: %d whole, %d absent; sent again: %d replayed, %d kept, %d refused; %d holds expired by the book; %d heads exported; %d thorough checks; %d sealed, %d orders; finding %s, sending again %s, proving %s",
-		c.Asked, c.Kept, c.Refused, c.Undone, c.Busy, c.Failed, c.Unknown, c.Open, c.Whole, c.Absent, c.AgainReplayed, c.AgainKept, c.AgainRefused, c.Expired, c.Heads, c.Thorough, c.Sealed, c.Orders,
+	return fmt.Sprintf("%d changes asked: %d kept, %d refused, %d rolled back by the host; met %d busy, %d failed, %d commit unknown (of which %d turned out as recorded); open at a kill %d: %d whole, %d absent; sent again: %d replayed, %d kept, %d refused; %d holds expired by the book; %d heads exported; %d thorough checks; %d sealed, %d orders; finding %s, sending again %s, proving %s",
+		c.Asked, c.Kept, c.Refused, c.Undone, c.Busy, c.Failed, c.Unknown, c.Doubted, c.Open, c.Whole, c.Absent, c.AgainReplayed, c.AgainKept, c.AgainRefused, c.Expired, c.Heads, c.Thorough, c.Sealed, c.Orders,
 		c.Finding.Round(time.Millisecond), c.SendingAgain.Round(time.Millisecond), c.Proving.Round(time.Millisecond))
 }
 
@@ -90,7 +92,7 @@ func (s *ledgerSubject) prepare(ctx context.Context) error {
 // Job implements crash.Subject.
 func (s *ledgerSubject) Job(int) crash.Job {
 	holds, _ := json.Marshal(s.holds[max(0, len(s.holds)-40):])
-	return crash.Job{Work: "ledger", Args: map[string]string{"dialect": string(s.dialect), "where": s.where, "holds": string(holds), "tooth": s.tooth}}
+	return crash.Job{Work: "ledger", Args: map[string]string{"dialect": string(s.dialect), "where": s.where, "holds": string(holds), "tooth": s.tooth, "prefix": s.prefix}}
 }
 
 // Hear implements crash.Subject.
@@ -106,6 +108,11 @@ func (s *ledgerSubject) Hear(l crash.Line) error {
 		var answers []answer
 		if err := json.Unmarshal(l.Body, &answers); err != nil {
 			return err
+		}
+		for _, a := range answers {
+			if a.Replayed {
+				s.counts.Doubted++
+			}
 		}
 		return s.answered(answers)
 	case "met":

@@ -66,7 +66,7 @@ func workOnBooks(ctx context.Context, w *crash.Worker) error {
 	behind.Go(func() { _ = b.Run(sealing) })
 	behind.Go(func() { tellHeads(sealing, w, b) })
 	for i := range callers {
-		c := &caller{w: w, books: b, author: &author{Rand: rand.New(rand.NewPCG(w.Seed, uint64(w.Life)<<8|uint64(i))), prefix: fmt.Sprintf("L%d.c%d", w.Life, i)}}
+		c := &caller{w: w, books: b, author: &author{Rand: rand.New(rand.NewPCG(w.Seed, uint64(w.Life)<<8|uint64(i))), prefix: fmt.Sprintf("%sL%d.c%d", w.Args["prefix"], w.Life, i)}}
 		for j := i; j < len(holds); j += callers {
 			c.author.holds = append(c.author.holds, holds[j])
 		}
@@ -89,7 +89,7 @@ func tellHeads(ctx context.Context, w *crash.Worker, b books) {
 		h, err := b.Head(ctx)
 		if err == nil {
 			if h.Seq < last {
-				w.Wrong("the head went back from %d to %d", last, h.Seq)
+				w.Wrong("head", "the head went back from %d to %d", last, h.Seq)
 			}
 			last = h.Seq
 			w.Tell("head", h.String())
@@ -119,7 +119,8 @@ func (c *caller) call(ctx context.Context, op *operation) {
 	for {
 		answers, wrong := c.ask(limited, &left)
 		if wrong != nil {
-			c.w.Wrong("%v", wrong)
+			c.w.Wrong(op.ID, "%v", wrong)
+			return
 		}
 		var final, met []answer
 		var again []*change
@@ -129,7 +130,7 @@ func (c *caller) call(ctx context.Context, op *operation) {
 				doubt[a.Key] = doubt[a.Key] || a.Outcome == unknown
 				met, again = append(met, a), append(again, left.Changes[i])
 			case a.Replayed && !doubt[a.Key]:
-				c.w.Wrong("%s was answered with busy, a failure or nothing before, which says that nothing is written, and is in the journal", a.Key)
+				c.w.Wrong(a.Key, "%s was answered with busy, a failure or nothing before, which says that nothing is written, and is in the journal", a.Key)
 			default:
 				c.author.answered(left.Changes[i], a)
 				final = append(final, a)
@@ -143,7 +144,7 @@ func (c *caller) call(ctx context.Context, op *operation) {
 		}
 		c.w.Tell("met", met)
 		if limited.Err() != nil {
-			c.w.Wrong("%s was not answered within %s: %v", op.ID, oneCall, met)
+			c.w.Wrong(op.ID, "%s was not answered within %s: %v", op.ID, oneCall, met)
 			return
 		}
 		left.Changes = again
@@ -155,10 +156,8 @@ func (c *caller) call(ctx context.Context, op *operation) {
 // that the check must catch.
 func (c *caller) ask(ctx context.Context, op *operation) ([]answer, error) {
 	switch tooth := c.w.Args["tooth"]; {
-	case tooth == "early":
-		c.early(op)
-	case tooth == "lost" && op.Shape == single && c.author.IntN(10) == 0:
-		return c.lost(ctx, op)
+	case tooth == "early" && op.Shape == single, tooth == "lost" && op.Shape == single && c.author.IntN(10) == 0:
+		return c.early(ctx, op, tooth == "early")
 	case tooth == "torn" && op.Shape == together:
 		return c.torn(ctx, op)
 	case tooth == "apart" && op.Shape == host:
@@ -167,23 +166,20 @@ func (c *caller) ask(ctx context.Context, op *operation) ([]answer, error) {
 	return c.books.perform(ctx, op)
 }
 
-// early tells the answer before it asks.
-func (c *caller) early(op *operation) {
-	var told []answer
-	for _, ch := range op.Changes {
-		told = append(told, answer{Key: ch.Key, Outcome: kept, ID: 1})
-	}
-	c.w.Tell("answer", told)
-}
-
-// lost answers with a receipt for what is then rolled back.
-func (c *caller) lost(ctx context.Context, op *operation) ([]answer, error) {
+// early answers with the receipt before it commits, or without a commit.
+func (c *caller) early(ctx context.Context, op *operation, commit bool) ([]answer, error) {
 	tx, err := c.books.store.DB().BeginTx(ctx, nil)
 	if err != nil {
 		return []answer{{Key: op.ID, Outcome: failed}}, nil //nolint:nilerr // it is the answer
 	}
 	defer func() { _ = tx.Rollback() }()
-	return c.books.perform(sqlstore.In(ctx, tx), op)
+	answers, wrong := c.books.perform(sqlstore.In(ctx, tx), op)
+	if answers[0].Outcome == kept && commit {
+		c.w.Tell("answer", answers)
+		time.Sleep(time.Millisecond) // as one that writes later would
+		_ = tx.Commit()
+	}
+	return answers, wrong
 }
 
 // torn posts what belongs together one by one.

@@ -2,6 +2,7 @@ package crash
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -237,7 +238,10 @@ func (r *runner) hear(l Line) {
 	r.report.Lines++
 	var err error
 	if l.Word == wordWrong {
-		err = fmt.Errorf("life %d says: %s", l.Life, l.Body)
+		f := &Finding{}
+		if err = json.Unmarshal(l.Body, f); err == nil {
+			err = fmt.Errorf("life %d says: %w", l.Life, f)
+		}
 	} else {
 		err = r.subject.Hear(l)
 	}

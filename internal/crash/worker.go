@@ -76,8 +76,11 @@ type Worker struct {
 // Ready tells that the worker has opened what it works on. Call it once.
 func (w *Worker) Ready() { w.Tell(wordReady, nil) }
 
-// Wrong tells that the worker has seen what may not be. It fails the run.
-func (w *Worker) Wrong(format string, args ...any) { w.Tell(wordWrong, fmt.Sprintf(format, args...)) }
+// Wrong tells that the worker has seen what may not be, and what it is about.
+// It fails the run.
+func (w *Worker) Wrong(about, format string, args ...any) {
+	w.Tell(wordWrong, Findf(about, format, args...))
+}
 
 // Tell tells a line: a word, and a body as JSON. When it returns the line is in
 // the pipe, where the death of the worker does not reach it. The error of a
