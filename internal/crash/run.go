@@ -40,9 +40,12 @@ type Config struct {
 	Seed uint64
 	// Rounds of workers that start, work, and are killed.
 	Rounds int
-	// Least and Most bound how long a worker works before it is killed. Default
-	// to 30 and 150 milliseconds.
+	// Least and Most bound how long a worker works before it is killed. Both
+	// zero are 30 and 150 milliseconds.
 	Least, Most time.Duration
+	// Opening kills every worker while it starts and opens its store, between
+	// Least and Most after its start. Without it one in ten is.
+	Opening bool
 	// Pairs lets two workers work at once in every third round.
 	Pairs bool
 	// Meanwhile, if not nil, runs while the workers of a round work; they are
@@ -107,10 +110,10 @@ const roundLimit = 3 * time.Minute
 // Run kills workers for as many rounds as it is told, and checks after each.
 // Its error is a *Failure.
 func Run(ctx context.Context, c Config, s Subject) (Report, error) {
-	if c.Least == 0 {
-		c.Least = 30 * time.Millisecond
+	if c.Least == 0 && c.Most == 0 {
+		c.Least, c.Most = 30*time.Millisecond, 150*time.Millisecond
 	}
-	c.Most = max(c.Most, 150*time.Millisecond, c.Least)
+	c.Most = max(c.Most, c.Least)
 	r := &runner{config: c, subject: s}
 	began := time.Now()
 	for n := 1; n <= c.Rounds; n++ {
@@ -164,8 +167,7 @@ func (r *runner) round(ctx context.Context, n int) error {
 
 // work starts the workers of a round and brings them to their end.
 func (r *runner) work(ctx context.Context, round *Round, count int) error {
-	// One in ten is killed while it starts and opens its store.
-	opening := r.config.Meanwhile == nil && count == 1 && round.Rand.IntN(10) == 0
+	opening := r.config.Opening || r.config.Meanwhile == nil && count == 1 && round.Rand.IntN(10) == 0
 	for range count {
 		job := r.subject.Job(round.Number)
 		r.report.Workers++
@@ -193,7 +195,7 @@ func (r *runner) work(ctx context.Context, round *Round, count int) error {
 	ends := r.config.Meanwhile != nil && round.Rand.IntN(2) == 0
 	for i, p := range workers {
 		least, most := r.config.Least, r.config.Most
-		if opening {
+		if opening && !r.config.Opening {
 			least, most = 0, least
 		}
 		span := least + time.Duration(round.Rand.Int64N(int64(most-least)+1))

@@ -93,8 +93,9 @@ func (w *Worker) Tell(word string, body any) {
 	line := make([]byte, 0, len(word)+len(text)+2)
 	line = append(append(append(append(line, word...), ' '), text...), '\n')
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if _, err := w.out.Write(line); err != nil { // one write, no buffer
+	_, err = w.out.Write(line) // one write, no buffer
+	w.mu.Unlock()
+	if err != nil {
 		os.Exit(3)
 	}
 }
