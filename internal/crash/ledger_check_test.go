@@ -508,7 +508,8 @@ func (s *ledgerSubject) balanced(ctx context.Context, b books, chance *rand.Rand
 	}
 	heads := []*ledger.Head{nil}
 	if n := len(s.heads); n > 0 { // the newest, and one from long ago
-		heads = []*ledger.Head{&s.heads[n-1], &s.heads[chance.IntN(n)]}
+		newest := slices.MaxFunc(s.heads, func(a, b ledger.Head) int { return int(a.Seq - b.Seq) })
+		heads = []*ledger.Head{&newest, &s.heads[chance.IntN(n)]}
 	}
 	for _, head := range heads {
 		report, err := b.Verify(ctx, ledger.VerifyOptions{Head: head})
@@ -519,6 +520,7 @@ func (s *ledgerSubject) balanced(ctx context.Context, b books, chance *rand.Rand
 			return &crash.Finding{Rule: fmt.Sprintf("%s, against the head %v: %v", report, head, report.Problems)}
 		}
 		s.counts.Sealed = int(report.Records)
+		s.heads = append(s.heads, report.Head)
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func TestLedgerTeeth(t *testing.T) {
 					s.where = pgtest.DSN(t)
 				}
 				require.NoError(t, s.prepare(ctx))
-				_, err := crash.Run(ctx, crash.Config{Seed: *seed, Rounds: 40}, s)
+				_, err := crash.Run(ctx, crash.Config{Seed: *seed, Rounds: 40, Lines: 150}, s)
 				var failure *crash.Failure
 				require.ErrorAs(t, err, &failure, "books that are kept wrong (%s) passed the check", tc.tooth)
 				require.Regexp(t, tc.finding, failure.Err.Error())

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 20, "how many workers each test kills")
+	kills = flag.Int("kills", usualKills, "how many workers each test kills")
 	seed  = flag.Uint64("seed", 1, "decides what workers do and how long they live")
 )
 

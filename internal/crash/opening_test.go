@@ -60,7 +60,7 @@ func (o *opening) Check(ctx context.Context, r crash.Round) error {
 func TestOpeningKilled(t *testing.T) {
 	run := func(t *testing.T, o *opening, most time.Duration) {
 		t.Parallel()
-		report, err := crash.Run(ctx, crash.Config{Seed: *seed, Rounds: max(15, *kills/10), Opening: true, Most: most}, o)
+		report, err := crash.Run(ctx, crash.Config{Seed: *seed, Rounds: min(40, max(5, *kills*3/4)), Opening: true, Most: most}, o)
 		t.Logf("%s; %d had recorded nothing yet", report, o.empty)
 		require.NoError(t, err)
 		require.NotZero(t, report.Opening, "no worker was killed before it had opened its store")

@@ -44,6 +44,7 @@ type process struct {
 	fault error         // why it ended, valid after gone
 
 	mu   sync.Mutex
+	told int
 	tail []Line // the last lines
 	note string // how it ended
 }
@@ -106,10 +107,18 @@ const remembered = 4000
 func (p *process) remember(l Line) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.told++
 	if len(p.tail) == 2*remembered {
 		p.tail = append(p.tail[:0], p.tail[remembered:]...)
 	}
 	p.tail = append(p.tail, l)
+}
+
+// lines is how many lines the worker has told.
+func (p *process) lines() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.told
 }
 
 // opened waits until the worker has opened its store.

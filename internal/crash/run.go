@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Subject is what is tested: a job for the workers, and a check.
+// Subject is what is tested: a job for the workers, and a check. No two of its
+// calls run at once.
 type Subject interface {
 	// Job is what the workers of a round do.
 	Job(round int) Job
-	// Hear is told each line of a worker, in its order. No two calls run at
-	// once.
+	// Hear is told each line of a worker, in its order.
 	Hear(l Line) error
 	// Check compares what was told with what is stored. No worker lives then.
 	// It may wrap its error in a *Finding to name what it is about.
@@ -43,6 +43,10 @@ type Config struct {
 	// Least and Most bound how long a worker works before it is killed. Both
 	// zero are 30 and 150 milliseconds.
 	Least, Most time.Duration
+	// Lines is how many lines a worker tells before it is killed, so that a run
+	// is worth as much on a slow machine; after ten seconds it is killed all the
+	// same. Defaults to 30.
+	Lines int
 	// Opening kills every worker while it starts and opens its store, between
 	// Least and Most after its start. Without it one in ten is.
 	Opening bool
@@ -114,6 +118,9 @@ func Run(ctx context.Context, c Config, s Subject) (Report, error) {
 		c.Least, c.Most = 30*time.Millisecond, 150*time.Millisecond
 	}
 	c.Most = max(c.Most, c.Least)
+	if c.Lines == 0 {
+		c.Lines = 30
+	}
 	r := &runner{config: c, subject: s}
 	began := time.Now()
 	for n := 1; n <= c.Rounds; n++ {
@@ -138,7 +145,7 @@ type runner struct {
 	workers []*process // of this round and the one before
 	fresh   int        // how many of them are of this round
 
-	mu    sync.Mutex // hearing
+	mu    sync.Mutex // the subject's, while workers live
 	heard error
 }
 
@@ -169,7 +176,9 @@ func (r *runner) round(ctx context.Context, n int) error {
 func (r *runner) work(ctx context.Context, round *Round, count int) error {
 	opening := r.config.Opening || r.config.Meanwhile == nil && count == 1 && round.Rand.IntN(10) == 0
 	for range count {
+		r.mu.Lock() // the worker before it may tell something
 		job := r.subject.Job(round.Number)
+		r.mu.Unlock()
 		r.report.Workers++
 		job.Seed, job.Life = r.config.Seed, r.report.Workers
 		p, err := start(job, r.hear)
@@ -209,6 +218,11 @@ func (r *runner) work(ctx context.Context, round *Round, count int) error {
 			return ctx.Err()
 		case <-time.After(span):
 		}
+		if !opening && p.lines() < r.config.Lines {
+			if err := r.slow(ctx, p, round.Rand); err != nil {
+				return err
+			}
+		}
 		if ends {
 			if err := p.stop(); err != nil {
 				return err
@@ -231,6 +245,24 @@ func (r *runner) work(ctx context.Context, round *Round, count int) error {
 			r.report.Opening++
 		}
 	}
+	return nil
+}
+
+// slow waits until a worker has told enough, and a little more.
+func (r *runner) slow(ctx context.Context, p *process, chance *rand.Rand) error {
+	const enough = 10 * time.Second
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for began := time.Now(); p.lines() < r.config.Lines && time.Since(began) < enough; {
+		select {
+		case <-p.gone:
+			return p.ended()
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-look.C:
+		}
+	}
+	time.Sleep(time.Duration(chance.IntN(20_000)) * time.Microsecond)
 	return nil
 }
 
