@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -238,11 +237,8 @@ func (v *verifier) unsealed(ctx context.Context) error {
 		}
 		return nil
 	})
-	if errors.Is(err, ErrCorrupt) {
-		return nil // the row is named
-	}
 	if err != nil {
-		return err
+		return v.readable(TableJournal, err)
 	}
 	from, n := int64(0), 0 // rows that follow each other are told as one
 	tell := func() {

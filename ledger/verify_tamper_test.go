@@ -241,7 +241,7 @@ func (v *rowView) Postings(_ context.Context, q ledger.PostingQuery, each func(l
 func (v *rowView) Unsealed(_ context.Context, last ledger.Block, each func(*ledger.Record) error) error {
 	defer v.alone()()
 	for _, r := range v.journal {
-		if r.ID <= last.High && !slices.Contains(last.Gaps, byte(r.ID)) {
+		if r.ID <= last.High {
 			continue
 		}
 		d, err := v.record(r)
@@ -585,4 +585,196 @@ func swap(table table, c *rows, i, j int) bool {
 		bt.SetInt(x)
 	}
 	return fmt.Sprint(a.Interface()) != before
+}
+
+func TestRowsThatCannotBeReadAreNamed(t *testing.T) {
+	t.Parallel()
+	store := filled(t, 9, 300)
+	for _, i := range []int{0, 17, 100, len(copyOf(t, store).journal) - 1} {
+		tampered(t, store, fmt.Sprintf("journal: row %d torn", i), func(c *rows) (place, bool) {
+			c.journal[i].Broken = true
+			return tables[1].at(c, i), true
+		})
+	}
+	for _, i := range []int{0, 3, len(copyOf(t, store).blocks) - 1} {
+		tampered(t, store, fmt.Sprintf("blocks: row %d torn", i), func(c *rows) (place, bool) {
+			at := tables[2].at(c, i)
+			c.blocks[i].Broken = true
+			return place{seqs: at.seqs[:1]}, true
+		})
+	}
+}
+
+func TestOneFaultIsNotToldAsMany(t *testing.T) {
+	t.Parallel()
+	store := filled(t, 10, 400)
+	for _, tc := range []struct {
+		what   string
+		change func(c *rows)
+		most   int
+	}{
+		{"an amount on a page", func(c *rows) { c.postings[50].Amount++ }, 1},
+		{"a running balance", func(c *rows) { c.postings[50].Running++ }, 1},
+		{"a posting that is missing", func(c *rows) { c.postings = slices.Delete(c.postings, 50, 51) }, 1},
+		{"a total", func(c *rows) { c.totals[1].Totals.Posted++ }, 1},
+		{"a mark", func(c *rows) { c.blocks[2].Marks[9]++ }, 1},
+		{"a head", func(c *rows) { c.blocks[2].Head[9]++ }, 1},
+		{"a description", func(c *rows) { c.journal[60].Description = "else" }, 1},
+		{"a fingerprint", func(c *rows) { c.journal[60].Fingerprint[0]++ }, 1},
+	} {
+		c := copyOf(t, store)
+		tc.change(c)
+		report, err := bookOn(t, c).Verify(ctx, ledger.VerifyOptions{})
+		require.NoError(t, err)
+		require.False(t, report.OK(), tc.what)
+		require.LessOrEqual(t, len(report.Problems), tc.most, "%s:\n%s", tc.what, list(report))
+	}
+}
+
+func TestTheLimitOfProblemsCountsTheRest(t *testing.T) {
+	t.Parallel()
+	c := copyOf(t, filled(t, 10, 300))
+	for _, p := range c.postings {
+		p.Booked++
+	}
+	report, err := bookOn(t, c).Verify(ctx, ledger.VerifyOptions{Limit: 7})
+	require.NoError(t, err)
+	require.Len(t, report.Problems, 7)
+	require.Positive(t, report.More)
+	require.Contains(t, report.String(), "does not verify")
+	_, err = bookOn(t, c).Verify(ctx, ledger.VerifyOptions{Limit: -1})
+	require.ErrorIs(t, err, ledger.ErrInvalid)
+}
+
+// TestLateRecords seals records in another order than that of their IDs, as
+// PostgreSQL does where transactions are slow, some of them very.
+func TestLateRecords(t *testing.T) {
+	t.Parallel()
+	c := &rows{}
+	for i, path := range []string{"psp:a:clearing:EUR", "platform:commission:EUR"} {
+		spec := ledger.Spec{Path: path, Currency: money.EUR, Type: []ledger.Type{ledger.Asset, ledger.Income}[i]}
+		digest := spec.Digest()
+		c.accounts = append(c.accounts, &accountRow{int64(i + 1), path, spec.Currency, spec.Type, spec.Mode, digest[:]})
+	}
+	const n = 30_000
+	for id := int64(1); id <= n; id++ {
+		r := ledger.Record{ID: id, Kind: ledger.KindPost, Key: fmt.Sprint("k", id), Recorded: id, Effective: id}
+		c.journal = append(c.journal, &recordRow{Record: r, Lines: []lineRow{{1, ledger.Posted, 5}, {2, ledger.Posted, -5}}})
+	}
+	// Most wait for their turn: each block takes every eleventh of what is
+	// left up to some way ahead, and the first record is sealed last.
+	r := rand.New(rand.NewPCG(1, 1))
+	var order [][]int64
+	left := make([]int64, 0, n)
+	for id := int64(2); id <= n; id++ {
+		left = append(left, id)
+	}
+	for len(left) > 0 {
+		var block []int64
+		rest := left[:0:0]
+		ahead := min(len(left), 1+r.IntN(25_000))
+		for i, id := range left {
+			if i < ahead && len(block) < 1000 && (r.IntN(11) == 0 || len(left) < 50) {
+				block = append(block, id)
+			} else {
+				rest = append(rest, id)
+			}
+		}
+		left = rest
+		if len(block) > 0 {
+			order = append(order, block)
+		}
+	}
+	order = append(order, []int64{1})
+	sealInOrder(t, c, order)
+	report, err := bookOn(t, c).Verify(ctx, ledger.VerifyOptions{})
+	require.NoError(t, err)
+	require.Empty(t, report.Problems)
+	require.EqualValues(t, n, report.Records)
+	require.Zero(t, report.Unsealed)
+
+	c.journal[0].Description = "changed"
+	report, err = bookOn(t, c).Verify(ctx, ledger.VerifyOptions{})
+	require.NoError(t, err)
+	require.Len(t, report.Problems, 1, list(report))
+	require.EqualValues(t, 1, report.Problems[0].ID)
+	require.EqualValues(t, n, report.Problems[0].Seq)
+
+	c.blocks = c.blocks[:len(c.blocks)-1]
+	c.postings = c.postings[:len(c.postings)-2]
+	report, err = bookOn(t, c).Verify(ctx, ledger.VerifyOptions{})
+	require.NoError(t, err)
+	require.Len(t, report.Problems, 1, list(report))
+	require.Contains(t, report.Problems[0].What, "the sealer does not look for it")
+	require.EqualValues(t, 1, report.Problems[0].ID)
+}
+
+// sealInOrder seals rows by the sealer of the package, in blocks of these IDs.
+func sealInOrder(t *testing.T, c *rows, order [][]int64) {
+	t.Helper()
+	next := 0
+	store := &sealing{rows: c, order: order, next: &next}
+	book := bookOn(t, store)
+	for range order {
+		_, err := book.Seal(ctx)
+		require.NoError(t, err)
+	}
+	require.Equal(t, len(order), next)
+}
+
+type sealing struct {
+	*rows
+	order [][]int64
+	next  *int
+}
+
+func (s *sealing) Ledger() ledger.Backend { return sealingBackend{readOnly{s.rows}, s} }
+
+type sealingBackend struct {
+	readOnly
+	s *sealing
+}
+
+func (b sealingBackend) Seal(ctx context.Context, fn func(context.Context, ledger.SealTx) error) error {
+	return b.View(ctx, func(ctx context.Context, v ledger.View) error {
+		return fn(ctx, &sealingTx{b.s, v.(*rowView), map[int64]ledger.Totals{}})
+	})
+}
+
+type sealingTx struct {
+	s       *sealing
+	v       *rowView
+	running map[int64]ledger.Totals
+}
+
+func (x *sealingTx) Last(ctx context.Context) (ledger.Block, error) { return x.v.Last(ctx) }
+
+func (x *sealingTx) Unsealed(ctx context.Context, last ledger.Block, _ int) ([]*ledger.Record, int64, []byte, error) {
+	if *x.s.next == len(x.s.order) {
+		return nil, 0, nil, nil
+	}
+	ids := x.s.order[*x.s.next]
+	found, err := x.v.Records(ctx, ids)
+	return found, max(last.High, ids[len(ids)-1]), []byte("whatever the store notes"), err
+}
+
+func (x *sealingTx) Running(_ context.Context, _ ledger.Block, accounts []*ledger.Account) ([]ledger.Totals, error) {
+	totals := make([]ledger.Totals, len(accounts))
+	for i, a := range accounts {
+		for _, p := range x.s.postings {
+			if p.Account == a.ID {
+				totals[i].Add(p.Layer, p.Running-totals[i].Of(p.Layer))
+			}
+		}
+	}
+	return totals, nil
+}
+
+func (x *sealingTx) Write(_ context.Context, b *ledger.Block, postings []ledger.Posting) error {
+	*x.s.next++
+	x.s.blocks = append(x.s.blocks, &blockRow{Block: *b})
+	for _, p := range postings {
+		x.s.postings = append(x.s.postings, &postingRow{p.Account.ID, p.Layer, p.Seq, p.N, p.ID, p.Amount, p.Running, p.Booked})
+	}
+	return nil
 }

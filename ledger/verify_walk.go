@@ -11,7 +11,7 @@ import (
 const (
 	// walkPage is how many rows a walk reads at a time.
 	walkPage = 1000
-	// walkBlocks is how many blocks it reads at a time.
+	// walkBlocks is how many blocks it reads at a time, at most.
 	walkBlocks = 256
 	// walkHeld bounds the rows that it keeps in memory because they were
 	// sealed later than rows with higher IDs.
@@ -39,7 +39,8 @@ type walker struct {
 	queue     []walkBlock
 	queued    int   // records of the queue
 	after     int64 // number that blocks are read behind
-	blocks    int
+	blocks    int   // that were read, and the records in them
+	ids       int
 	lastFirst int64 // of the newest of them
 	allBlocks bool
 	began     bool // the first of the queue
@@ -110,7 +111,12 @@ func (w *walker) run(ctx context.Context) error {
 
 func (w *walker) moreBlocks(ctx context.Context) error {
 	n := 0
-	err := w.view.Blocks(ctx, w.after, walkBlocks, func(b *Block, broken error) error {
+	// As many as a page of the journal is likely to fill.
+	limit := 4
+	if w.blocks > 0 {
+		limit = max(limit, min(walkPage/(w.ids/w.blocks+1)+1, walkBlocks))
+	}
+	err := w.view.Blocks(ctx, w.after, limit, func(b *Block, broken error) error {
 		n++
 		if w.blocks > 0 && w.lastFirst == b.First {
 			return nil // its end was not known: it came with the page before
@@ -121,10 +127,11 @@ func (w *walker) moreBlocks(ctx context.Context) error {
 		own.IDs, own.Marks, own.Gaps = slices.Clone(b.IDs), slices.Clone(b.Marks), slices.Clone(b.Gaps)
 		w.queue = append(w.queue, walkBlock{&own, broken})
 		w.queued += len(own.IDs)
+		w.ids += len(own.IDs)
 		w.after = max(w.after+1, b.First, b.Last())
 		return nil
 	})
-	w.allBlocks = n < walkBlocks
+	w.allBlocks = n < limit
 	return err
 }
 

@@ -4,14 +4,15 @@ import "strings"
 
 // ledgerStatements are the ledger's texts of a dialect.
 type ledgerStatements struct {
-	accountByPath, accountsByPath, accountsByID, accountPage, openAccount, openTotals       string
-	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed            string
-	appendRecords                                                                           []string // SQLite, by ledgerSteps
-	totalOf, totalsOf, saveTotals, totalPage                                                string
-	lock, lockFree, fold, foldFree, patience, post, sealLock                                string // PostgreSQL
-	lastBlock, blockBy, blockFirst, blockHolding, blockPage, insertBlock, unsealed, running string
-	insertPostings                                                                          []string // SQLite by ledgerSteps, PostgreSQL one
-	postings, allPostings                                                                   string
+	accountByPath, accountsByPath, accountsByID, accountPage, openAccount, openTotals    string
+	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed         string
+	appendRecords                                                                        []string // SQLite, by ledgerSteps
+	totalOf, totalsOf, totalPage, glance                                                 string
+	saveTotals                                                                           []string // SQLite, by ledgerSteps
+	lock, lockFree, fold, foldFree, patience, post, sealLock                             string   // PostgreSQL
+	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
+	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
+	postings, allPostings                                                                string
 }
 
 // ledgerSteps are the sizes in which SQLite writes rows by one statement.
@@ -26,6 +27,7 @@ const (
 
 	journalColumns = 12 // without id
 	postingColumns = 8
+	strictColumns  = 5
 )
 
 func ledgerOf(d Dialect) *ledgerStatements {
@@ -45,7 +47,7 @@ func ledgerOf(d Dialect) *ledgerStatements {
 		totalPage:     "SELECT " + totalList + " FROM ledger_totals WHERE account_id > ? ORDER BY account_id LIMIT ?",
 		lastBlock:     blocks + "ORDER BY first_seq DESC LIMIT 1",
 		blockBy:       blocks + "WHERE sealed_at <= ? ORDER BY sealed_at DESC, first_seq DESC LIMIT 1",
-		blockFirst:    "SELECT first_seq FROM ledger_seals WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+		blockAt:       "SELECT first_seq FROM ledger_seals WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
 		blockHolding:  blocks + "WHERE high >= ? ORDER BY high, first_seq LIMIT ?",
 		blockPage:     blocks + "WHERE first_seq > ? ORDER BY first_seq LIMIT ?",
 		insertBlock:   "INSERT INTO ledger_seals (" + blockList + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -63,7 +65,7 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	q.recordsByID = journal + among("id")
 	q.parts = journal + among("of") + " ORDER BY of, part"
 	q.totalsOf = "SELECT " + totalList + " FROM ledger_totals " + among("account_id")
-	q.saveTotals = "UPDATE ledger_totals SET posted = ?, held_debit = ?, held_credit = ?, version = ? WHERE account_id = ?"
+	q.glance = "SELECT coalesce((SELECT max(effective_at) FROM ledger_journal WHERE kind = 7), 0), coalesce((SELECT id FROM ledger_journal WHERE key = ?), 0)"
 	q.unsealed = journal + "WHERE id > ? ORDER BY id LIMIT ?"
 	last := "(SELECT running FROM ledger_postings WHERE account_id = ? AND layer = @ AND seq <= ? ORDER BY seq DESC, n DESC LIMIT 1)"
 	var layers []string
@@ -74,6 +76,8 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	for _, n := range ledgerSteps {
 		q.appendRecords = append(q.appendRecords, rowsOf("ledger_journal", strings.TrimPrefix(journalList, "id, "), journalColumns, n))
 		q.insertPostings = append(q.insertPostings, rowsOf("ledger_postings", postingList, postingColumns, n))
+		q.saveTotals = append(q.saveTotals, rowsOf("ledger_totals", totalList, strictColumns, n)+
+			" ON CONFLICT (account_id) DO UPDATE SET posted = excluded.posted, held_debit = excluded.held_debit, held_credit = excluded.held_credit, version = excluded.version")
 	}
 	return q
 }
@@ -106,8 +110,12 @@ func (q *ledgerStatements) postgres(journal string) {
 	q.running = `SELECT a.id, l.layer, p.running FROM unnest(?::BIGINT[]) AS a (id) CROSS JOIN (VALUES (0), (1), (2)) AS l (layer)
 		CROSS JOIN LATERAL (SELECT running FROM ledger_postings p WHERE p.account_id = a.id AND p.layer = l.layer AND p.seq <= ? ORDER BY p.seq DESC, p.n DESC LIMIT 1) p`
 	q.insertPostings = []string{"INSERT INTO ledger_postings (" + postingList + ") SELECT * FROM unnest(?::BIGINT[], ?::SMALLINT[], ?::BIGINT[], ?::INTEGER[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[])"}
-	raised := "(SELECT account_id, sum(posted)::BIGINT AS posted, sum(held_debit)::BIGINT AS held_debit, sum(held_credit)::BIGINT AS held_credit FROM ledger_raises"
-	whole := "SELECT coalesce(t.account_id, r.account_id), coalesce(t.posted, 0) + coalesce(r.posted, 0), coalesce(t.held_debit, 0) + coalesce(r.held_debit, 0), coalesce(t.held_credit, 0) + coalesce(r.held_credit, 0), coalesce(t.version, 0) FROM "
+	raised := "(SELECT account_id, sum(posted) AS posted, sum(held_debit) AS held_debit, sum(held_credit) AS held_credit FROM ledger_raises"
+	// What runs over was never written: it is cut, so that Verify can name it.
+	both := func(column string) string {
+		return "least(greatest(coalesce(t." + column + "::NUMERIC, 0) + coalesce(r." + column + ", 0), -9223372036854775808), 9223372036854775807)::BIGINT"
+	}
+	whole := "SELECT coalesce(t.account_id, r.account_id), " + both("posted") + ", " + both("held_debit") + ", " + both("held_credit") + ", coalesce(t.version, 0) FROM "
 	q.totalOf = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id = ?) t FULL JOIN " + raised + " WHERE account_id = ? GROUP BY account_id) r ON r.account_id = t.account_id"
 	q.totalPage = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id > ?) t FULL JOIN " + raised + " WHERE account_id > ? GROUP BY account_id) r ON r.account_id = t.account_id ORDER BY 1 LIMIT ?"
 	q.each(func(s *string) { *s = number(*s) })
@@ -116,14 +124,14 @@ func (q *ledgerStatements) postgres(journal string) {
 // each calls fn for every text.
 func (q *ledgerStatements) each(fn func(*string)) {
 	for _, s := range []*string{&q.accountByPath, &q.accountsByPath, &q.accountsByID, &q.accountPage, &q.openAccount, &q.openTotals,
-		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.saveTotals, &q.totalPage,
-		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockFirst, &q.blockHolding, &q.blockPage, &q.insertBlock,
+		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.totalPage, &q.glance,
+		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockAt, &q.blockHolding, &q.blockPage, &q.insertBlock,
 		&q.unsealed, &q.running, &q.postings, &q.allPostings} {
 		if *s != "" {
 			fn(s)
 		}
 	}
-	for _, many := range [][]string{q.appendRecords, q.insertPostings} {
+	for _, many := range [][]string{q.appendRecords, q.insertPostings, q.saveTotals} {
 		for i := range many {
 			fn(&many[i])
 		}

@@ -135,7 +135,7 @@ func (v *ledgerView) Blocks(ctx context.Context, after int64, limit int, each fu
 	from := int64(-1 << 63)
 	if after > 0 {
 		// The block that holds the number after it, or the last before it.
-		found, err := all(ctx, v.t.q, func(r row) (n int64, err error) { return n, r.Scan(&n) }, v.sql().blockFirst, []any{after + 1})
+		found, err := all(ctx, v.t.q, func(r row) (n int64, err error) { return n, r.Scan(&n) }, v.sql().blockAt, []any{after + 1})
 		if err != nil {
 			return err
 		}
