@@ -94,14 +94,14 @@ func (e *hledgerExport) record(r *sealedRecord, of string) error {
 	}
 	fmt.Fprintf(e.out, "\n%s %c (%s)", instant(r.Effective).In(e.o.Zone).Format("2006-01-02"), status, r.Key)
 	if d := hledgerText(r.Description); d != "" {
-		fmt.Fprint(e.out, " " + d)
+		fmt.Fprint(e.out, " "+d)
 	}
 	fmt.Fprintf(e.out, "\n    ; seq:%d, id:%d, kind:%s", r.seq, r.ID, r.Kind)
 	if of != "" {
-		fmt.Fprint(e.out, ", of:" + of)
+		fmt.Fprint(e.out, ", of:"+of)
 	}
 	if r.Kind != KindClose && r.booked != r.Effective {
-		fmt.Fprint(e.out, ", booked:" + instant(r.booked).In(e.o.Zone).Format("2006-01-02"))
+		fmt.Fprint(e.out, ", booked:"+instant(r.booked).In(e.o.Zone).Format("2006-01-02"))
 	}
 	fmt.Fprintln(e.out)
 	for _, l := range r.Lines {
