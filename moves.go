@@ -59,7 +59,7 @@ func (u *unit) startAttempt(provider string, method Method, sale bool, w wish, w
 	if !u.fresh {
 		u.note(EventRouted, SourceEngine, o.ID, why)
 	}
-	o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why
+	o.Provider, o.Method, o.Sale, o.Why, o.Splits = provider, method, sale, why, w.Splits
 	return u.planAuthorize(o, caps.Flow[0], w, lease)
 }
 
@@ -93,11 +93,11 @@ func (u *unit) autoCapture(o *Operation, lease bool) error {
 	if !rest.IsPositive() {
 		return nil
 	}
-	w, err := u.wish()
-	if err != nil {
-		w = wish{} // erased: the money is still the order's
+	splits := o.Splits
+	if rest != o.Amount {
+		splits = nil // they are of all of it
 	}
-	return u.planCapture(o, rest, true, OriginEngine, w.Splits, lease)
+	return u.planCapture(o, rest, true, OriginEngine, splits, lease)
 }
 
 func (u *unit) planCapture(root *Operation, amount money.Amount, final bool, origin Origin, splits []Split, lease bool) error {
