@@ -76,3 +76,11 @@ func (s *shop) audit() {
 		require.Equal(s.t, n, clearing[c], "what providers owe the shop in %s: by the totals, and by the clearing accounts", c)
 	}
 }
+
+// participant is the shop's books for a further client on its store.
+func (s *shop) participant() payment.Participant {
+	if s.books == nil {
+		return nil
+	}
+	return s.books
+}

@@ -59,7 +59,8 @@ func (u *unit) startAttempt(provider string, method Method, sale bool, w wish, w
 	if !u.fresh {
 		u.note(EventRouted, SourceEngine, o.ID, why)
 	}
-	o.Provider, o.Method, o.Sale, o.Why, o.Splits = provider, method, sale, why, w.Splits
+	o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why
+	o.Splits = w.Splits
 	return u.planAuthorize(o, caps.Flow[0], w, lease)
 }
 
