@@ -153,8 +153,7 @@ func (t Totals) Of(l Layer) int64 {
 	return t.Posted
 }
 
-// Add adds to a layer, and reports whether all, with what is available, still
-// fits.
+// Add adds to a layer, and reports whether the sum fits in 64 bits.
 func (t *Totals) Add(l Layer, amount int64) bool {
 	p := &t.Posted
 	switch l {
@@ -168,12 +167,13 @@ func (t *Totals) Add(l Layer, amount int64) bool {
 	return ok
 }
 
-// fits reports whether what is available on either side can be told.
+// MaxBalance bounds what a strict account may come to on each layer, in minor
+// units and either direction, 2^62: what is available is then always in range.
+const MaxBalance = 1 << 62
+
+// fits reports whether no layer is beyond MaxBalance.
 func (t Totals) fits() bool {
-	_, a := sub(t.Posted, t.HeldCredit)
-	n, b := sub(0, t.Posted)
-	_, c := sub(n, t.HeldDebit)
-	return a && b && c
+	return t.Posted <= MaxBalance && t.Posted >= -MaxBalance && t.HeldDebit <= MaxBalance && t.HeldCredit <= MaxBalance
 }
 
 // available is what may be taken from an account of type ty: posted on its

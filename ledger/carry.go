@@ -281,7 +281,7 @@ func (c *carrier) find(r *Request) bool {
 }
 
 func overflow(a *Account) *Error {
-	return &Error{Kind: ErrOverflow, Account: a.Path, Problem: "would run out of the range of 64 bits", Remedy: "close it and go on with another"}
+	return &Error{Kind: ErrOverflow, Account: a.Path, Problem: "would come to more than a ledger holds (2^62 minor units)", Remedy: "close it and go on with another"}
 }
 
 func linesOf(legs []leg, hold bool) []Line {
@@ -606,4 +606,10 @@ func containsAccount(list []*Account, a *Account) bool {
 		}
 	}
 	return false
+}
+
+// Busy is the error of a request whose account was locked elsewhere for too
+// long: nothing of it was written.
+func Busy(r *Request) error {
+	return &Error{Kind: ErrBusy, Key: r.key, Problem: "was not recorded: an account is locked by a transaction that takes long", Remedy: "send it again with the same key"}
 }

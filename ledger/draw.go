@@ -148,7 +148,7 @@ func leftOf(of *Record, parts []*Record) []remaining {
 // the earlier ones first. It returns what was more than all of them.
 func take(left []remaining, a *Account, side Side, amount int64) (over int64) {
 	for i := range left {
-		if l := &left[i]; l.line.Account == a && l.side == side {
+		if l := &left[i]; l.line.Account.ID == a.ID && l.side == side {
 			n := min(amount, l.left)
 			l.left -= n
 			amount -= n

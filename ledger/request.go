@@ -206,7 +206,7 @@ func (r *Request) head(effective time.Time, description string, metadata map[str
 
 // Instants outside these years are slips, and some tools cannot read them.
 const (
-	firstInstant = 1                       // 1970: 0 stands for none
+	firstInstant = 1                        // 1970: 0 stands for none
 	lastInstant  = 253402300799 * 1_000_000 // the end of 9999
 )
 

@@ -73,6 +73,7 @@ func (b *batched) attempt(t *turn) error {
 	if err != nil {
 		return b.undo(err)
 	}
+	t.books = tx.books
 	if b.open {
 		if _, err := b.exec(context.Background(), release, nil); err != nil {
 			return &brokenBy{fmt.Errorf("payment: a statement of the function of Update ended the transaction, which it may not: %w", err)}

@@ -18,6 +18,7 @@ const (
 	ClassSealed   Class = "sealed"   // personal values, encrypted with the subject's key
 	ClassKey      Class = "key"      // a subject's key, wrapped; destroyed when the subject is erased
 	ClassDigest   Class = "digest"   // keyed fingerprints
+	ClassPacked   Class = "packed"   // the ledger's own numbers, packed
 	ClassSchema   Class = "schema"   // the state of the migrations
 )
 
@@ -59,7 +60,8 @@ type table struct {
 }
 
 func tables() []table {
-	return []table{paymentTable, operationTable, stepTable, eventTable, claimTable, methodTable, disputeTable, subjectTable, schemaTable}
+	return []table{paymentTable, operationTable, stepTable, eventTable, claimTable, methodTable, disputeTable, subjectTable, schemaTable,
+		ledgerAccountTable, ledgerJournalTable, ledgerSealTable, ledgerPostingTable, ledgerTotalTable, ledgerRaiseTable}
 }
 
 var paymentTable = table{name: "payment_payments", columns: []column{

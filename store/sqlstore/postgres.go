@@ -95,6 +95,7 @@ func (s *Store) oncePostgres(ctx context.Context, fn func(context.Context, *tx) 
 	switch {
 	case err == nil:
 		s.commits.Add(1)
+		t.books.commit()
 		return nil, false
 	case !notCommitted(err):
 		return &storeError{payment.ErrCommitUnknown, err}, false

@@ -25,9 +25,9 @@ func TestEveryColumnIsRegistered(t *testing.T) {
 		registered[c.Table+"."+c.Name] = c.Class
 	}
 	each(t, func(t *testing.T, s *sqlstore.Store) {
-		text := `SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() AND table_name LIKE 'payment\_%'`
+		text := `SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = current_schema() AND table_name NOT IN (SELECT table_name FROM information_schema.views) AND (table_name LIKE 'payment\_%' OR table_name LIKE 'ledger\_%')`
 		if s.Dialect() == sqlstore.SQLite {
-			text = `SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name LIKE 'payment\_%' ESCAPE '\'`
+			text = `SELECT m.name, c.name, c.type FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table' AND (m.name LIKE 'payment\_%' ESCAPE '\' OR m.name LIKE 'ledger\_%' ESCAPE '\')`
 		}
 		rows, err := s.DB().QueryContext(ctx, text)
 		require.NoError(t, err)
@@ -39,11 +39,14 @@ func TestEveryColumnIsRegistered(t *testing.T) {
 			class, ok := registered[table+"."+column]
 			require.True(t, ok, "column %s.%s is not in sqlstore.Columns: say what it holds", table, column)
 			bytes := kind == "BLOB" || kind == "bytea"
-			sealed := class == sqlstore.ClassSealed || class == sqlstore.ClassKey || class == sqlstore.ClassDigest
-			require.Equal(t, sealed, bytes, "%s.%s: sealed values are bytes, and only they", table, column)
+			sealed := class == sqlstore.ClassSealed || class == sqlstore.ClassKey || class == sqlstore.ClassDigest || class == sqlstore.ClassPacked
+			require.Equal(t, sealed, bytes, "%s.%s: sealed and packed values are bytes, and only they", table, column)
 			n++
 		}
 		require.NoError(t, rows.Err())
+		if s.Dialect() == sqlstore.SQLite {
+			n += 5 // ledger_raises: only PostgreSQL has several writers
+		}
 		require.Len(t, registered, n, "sqlstore.Columns names a column that is not there")
 	})
 }
@@ -114,7 +117,7 @@ func TestMigrateByManyAtOnce(t *testing.T) {
 		require.Error(t, appendOne(s, ctx, "e2"), "a closed store takes nothing")
 		require.NoError(t, db.PingContext(ctx), "the database stays the host's")
 
-		mustExec(t, db, "UPDATE payment_schema SET version = 99")
+		mustExec(t, db, "UPDATE payment_schema SET version = 99 WHERE version = (SELECT max(version) FROM payment_schema)")
 		require.ErrorContains(t, sqlstore.Migrate(ctx, db, dialect), "newer release")
 		_, err = sqlstore.New(db, dialect)
 		require.ErrorContains(t, err, "newer release")

@@ -57,6 +57,10 @@ type Store struct {
 	// identity of the database, to know a host's transaction by.
 	identity identity
 	writer   *writer // SQLite
+	queue    *queue  // of the ledger
+	accounts accounts
+	sealing  sync.Mutex
+	running  running // under sealing
 	closed   atomic.Bool
 	commits  atomic.Int64
 
@@ -118,10 +122,13 @@ func New(db *sql.DB, dialect Dialect, options ...Options) (*Store, error) {
 	if s.identity, err = identify(ctx, plain{db}, dialect); err != nil {
 		return nil, fmt.Errorf("payment: the database cannot be read: %w", err)
 	}
+	s.queue = &queue{carry: s.carryPostgres, patience: s.options.BusyTimeout}
 	if dialect == SQLite {
+		s.queue.carry = s.carrySQLite
 		s.writer = &writer{s: s}
 		texts := []string{savepoint, release, rollbackTo}
 		s.sql.each(func(text *string) { texts = append(texts, *text) })
+		s.sql.ledger.each(func(text *string) { texts = append(texts, *text) })
 		if err := s.Prepare(ctx, texts...); err != nil {
 			return nil, err
 		}
@@ -174,6 +181,7 @@ func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return nil
 	}
+	s.queue.wait()
 	if s.writer != nil {
 		s.writer.wait()
 	}

@@ -21,6 +21,7 @@ type statements struct {
 	takeLock, durability                                                                                      string
 	// lists that are completed by filters
 	payments, disputes string
+	ledger             *ledgerStatements
 }
 
 // rowSteps are the sizes in which rows are written by one statement: few
@@ -51,6 +52,7 @@ func sqlOf(d Dialect) *statements {
 		anyDue:         "SELECT EXISTS (SELECT 1 FROM payment_payments WHERE due_at <= ? AND (lease_until IS NULL OR lease_until <= ?))",
 	}
 	q.lockPayment = q.payment
+	q.ledger = ledgerOf(d)
 	if d == SQLite {
 		q.saveSettled = "UPDATE payment_payments SET " + assign(without(paymentTable.names(), settled...)) +
 			" WHERE id = ? AND version = ? AND reference = ? AND customer = ? AND created_at = ?"

@@ -37,6 +37,7 @@ type tx struct {
 	// whole transaction back with it, and PostgreSQL accepts nothing more: no
 	// further statement runs, and the Update fails.
 	failed error
+	books  *ledgerTx // nil until it is asked for
 }
 
 var _ Tx = (*tx)(nil)

@@ -58,6 +58,7 @@ type turn struct {
 	fn       func(ctx context.Context, t *tx) error
 	result   chan error // holds one
 	taken    bool       // by the writer; under writer.mu
+	books    *ledgerTx  // what its run added to the ledger, or nil
 	restarts int
 }
 
@@ -249,6 +250,9 @@ func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
 		w.s.commits.Add(1)
 	}
 	for _, t := range kept {
+		if err == nil {
+			t.books.commit()
+		}
 		t.end(err)
 	}
 	for _, r := range refused {

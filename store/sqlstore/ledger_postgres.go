@@ -1,0 +1,284 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/internal/recovered"
+	"github.com/tender-go/payment/ledger"
+)
+
+const (
+	// uniquePatience is how long a transaction that serves many callers waits
+	// for another that writes the same key. Whoever wrote it is tried alone
+	// then.
+	uniquePatience = "50ms"
+	// conflictRuns is how often a batch is carried out again after a conflict.
+	conflictRuns = 10
+	// quickRuns is how often it is tried in one statement.
+	quickRuns = 3
+	// keyTaken is the state by which ledger_post says so.
+	keyTaken = "LG001"
+)
+
+// carryPostgres carries requests out in one transaction: in one statement if
+// that can decide all of them, else step by step.
+func (s *Store) carryPostgres(ctx context.Context, requests []*ledger.Request) (aside []*ledger.Request, err error) {
+	err = recovered.Call("the ledger's writer", func() error {
+		aside, err = s.quick(ctx, requests)
+		return err
+	})
+	return aside, err
+}
+
+// quick carries requests out by ledger_post. What it cannot decide goes on to
+// stepwise.
+func (s *Store) quick(ctx context.Context, requests []*ledger.Request) (aside []*ledger.Request, err error) {
+	for range quickRuns {
+		q, ok := ledger.NewQuick(requests, s.accounts.path)
+		if !ok {
+			if learned, err := s.learn(ctx, requests); err != nil || !learned {
+				break
+			}
+			if q, ok = ledger.NewQuick(requests, s.accounts.path); !ok {
+				break
+			}
+		}
+		got, err := s.callPost(ctx, plain{s.db}, postQuick(q))
+		if err != nil {
+			if committed := s.quickFailed(err); committed != nil {
+				return nil, committed
+			}
+			break
+		}
+		switch got[0] {
+		case 0:
+			s.commits.Add(1)
+			q.Written(got[1:])
+			return aside, nil
+		case 1:
+			taken := make(map[int64]bool, len(got))
+			for _, id := range got[1:] {
+				taken[id] = true
+			}
+			var waiting []*ledger.Request
+			if waiting, requests = q.Touching(taken); len(waiting) == 0 {
+				break
+			}
+			aside = append(aside, waiting...)
+			if len(requests) == 0 {
+				return aside, nil
+			}
+			continue
+		}
+		break
+	}
+	more, err := s.stepwise(ctx, requests)
+	return append(aside, more...), err
+}
+
+// quickFailed says what an error of the one statement means: nil if nothing is
+// written and the requests may go on step by step.
+func (s *Store) quickFailed(err error) error {
+	if state := sqlState(err); len(state) == 5 && state != "40003" && state[:2] != "57" && state[:2] != "58" && state[:2] != "08" && state[:2] != "XX" {
+		return nil
+	}
+	// The statement is its own transaction: with its answer the commit's is lost.
+	return &ledgerError{ledger.ErrCommitUnknown, &failure{err}}
+}
+
+// learn reads accounts that are not remembered yet.
+func (s *Store) learn(ctx context.Context, requests []*ledger.Request) (bool, error) {
+	unknown := ledger.Paths(requests, func(path string) bool { return s.accounts.path(path) != nil })
+	if len(unknown) == 0 {
+		return false, nil
+	}
+	r := &reader{s: s, q: plain{s.db}}
+	found, err := r.accountsBy(ctx, s.sql.ledger.accountsByPath, set(Postgres, unknown))
+	if err != nil {
+		return false, err
+	}
+	s.accounts.keep(found...)
+	return len(found) == len(unknown), nil
+}
+
+// stepwise carries requests out in a transaction of several statements.
+func (s *Store) stepwise(ctx context.Context, requests []*ledger.Request) (aside []*ledger.Request, err error) {
+	for run := 1; ; run++ {
+		var again bool
+		err, again = s.oncePostgres(ctx, func(ctx context.Context, t *tx) error {
+			if _, err := t.q.exec(ctx, s.sql.ledger.patience, []any{uniquePatience}); err != nil {
+				return err
+			}
+			l := t.ledger()
+			l.shared = true
+			var err error
+			aside, err = ledger.Carry(ctx, l, requests)
+			if errors.Is(err, ledger.ErrConflict) {
+				return &storeError{payment.ErrConflict, err}
+			}
+			return err
+		})
+		if !again || run == conflictRuns {
+			return aside, booksError(err)
+		}
+		time.Sleep(time.Duration(run) * time.Millisecond)
+	}
+}
+
+// appendPostgres writes what a transaction of several statements decided.
+func (l *ledgerTx) appendPostgres(ctx context.Context, records []*ledger.Record, deltas []ledger.Delta) error {
+	got, err := l.t.s.callPost(ctx, l.t.q, postDecided(records, deltas))
+	if sqlState(err) == keyTaken {
+		return ledger.ErrConflict
+	}
+	if err != nil {
+		return err
+	}
+	for i, r := range records {
+		r.ID = got[1+i]
+	}
+	return nil
+}
+
+// callPost calls ledger_post.
+func (s *Store) callPost(ctx context.Context, q querier, p *post) ([]int64, error) {
+	text, err := one(ctx, q, func(r row) (answer string, err error) { return answer, r.Scan(&answer) }, s.sql.ledger.post, p.args()...)
+	if err != nil {
+		return nil, err
+	}
+	return parseNumbers(text)
+}
+
+// post collects the arguments of ledger_post.
+type post struct {
+	patience, earliest, held                                 any
+	accounts, posted, debit, credit, taken, least            array
+	must, sides                                              array
+	keys, prints, recorded, lines, kinds, effective, expires array
+	of, part, final, description, metadata                   array
+	packed                                                   []byte
+}
+
+func (p *post) args() []any {
+	args := []any{p.patience, p.earliest, p.held}
+	for _, a := range []*array{&p.accounts, &p.posted, &p.debit, &p.credit, &p.taken, &p.must, &p.least, &p.sides,
+		&p.keys, &p.prints, &p.recorded, &p.lines, &p.kinds, &p.effective, &p.expires, &p.of, &p.part, &p.final, &p.description, &p.metadata} {
+		args = append(args, a.arg())
+	}
+	return args
+}
+
+func postQuick(q *ledger.Quick) *post {
+	p := &post{patience: uniquePatience}
+	if q.Earliest != 0 {
+		p.earliest = q.Earliest
+	}
+	for i := range q.Deltas {
+		d := &q.Deltas[i]
+		p.delta(d.Account, d.Add, d.Taken)
+		p.must.flag(d.Must)
+		if d.Asked {
+			p.least.number(d.Least)
+		} else {
+			p.least.null()
+		}
+		p.sides.number(int64(d.Account.Type.Normal()))
+	}
+	p.records(q.Records)
+	return p
+}
+
+func postDecided(records []*ledger.Record, deltas []ledger.Delta) *post {
+	p := &post{}
+	var held array
+	for i := range deltas {
+		d := &deltas[i]
+		p.delta(d.Account, d.Add, d.Taken)
+		if d.Locked {
+			held.number(d.Account.ID)
+		}
+	}
+	p.held = held.String()
+	p.records(records)
+	return p
+}
+
+func (p *post) delta(a *ledger.Account, add ledger.Totals, taken int64) {
+	p.accounts.number(a.ID)
+	p.posted.number(add.Posted)
+	p.debit.number(add.HeldDebit)
+	p.credit.number(add.HeldCredit)
+	p.taken.number(taken)
+}
+
+func (p *post) records(records []*ledger.Record) {
+	optional := func(a *array, n int64) {
+		if n == 0 {
+			a.null()
+		} else {
+			a.number(n)
+		}
+	}
+	words := func(a *array, s string) {
+		if s == "" {
+			a.null()
+		} else {
+			a.text(s)
+		}
+	}
+	for _, r := range records {
+		p.keys.text(r.Key)
+		p.prints.bytes(r.Fingerprint[:])
+		p.recorded.number(r.Recorded)
+		p.packed = ledger.AppendLines(p.packed[:0], r.Lines)
+		p.lines.bytes(p.packed)
+		if r.Kind == ledger.KindPost {
+			p.kinds.null()
+		} else {
+			p.kinds.number(int64(r.Kind))
+		}
+		if r.Effective == r.Recorded {
+			p.effective.null()
+		} else {
+			p.effective.number(r.Effective)
+		}
+		optional(&p.expires, r.Expires)
+		optional(&p.of, r.Of)
+		optional(&p.part, int64(r.Part))
+		if r.Final {
+			p.final.flag(true)
+		} else {
+			p.final.null()
+		}
+		words(&p.description, r.Description)
+		words(&p.metadata, string(r.Metadata))
+	}
+}
+
+// parseNumbers reads an array of numbers as PostgreSQL writes it.
+func parseNumbers(text string) ([]int64, error) {
+	var numbers []int64
+	n, negative, digits := int64(0), false, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c >= '0' && c <= '9':
+			n, digits = n*10+int64(c-'0'), true
+		case c == '-':
+			negative = true
+		case digits:
+			if negative {
+				n = -n
+			}
+			numbers = append(numbers, n)
+			n, negative, digits = 0, false, false
+		}
+	}
+	if len(numbers) == 0 {
+		return nil, &failure{fmt.Errorf("ledger_post answered %q", text)}
+	}
+	return numbers, nil
+}

@@ -1,0 +1,314 @@
+package sqlstore
+
+import (
+	"context"
+	"encoding/binary"
+	"maps"
+	"slices"
+
+	"github.com/tender-go/payment/ledger"
+)
+
+// running is what accounts came to at a number: the sealer's memory, used as
+// long as nobody else sealed since.
+type running struct {
+	seq    int64
+	totals map[int64]ledger.Totals
+}
+
+// after is what is known after a further block.
+func (r running) after(seq int64, fresh map[int64]ledger.Totals) running {
+	if r.totals == nil || len(r.totals)+len(fresh) > maxAccounts {
+		return running{seq, fresh}
+	}
+	maps.Copy(r.totals, fresh)
+	return running{seq, r.totals}
+}
+
+// seal runs fn in a transaction in which nobody else seals.
+func (s *Store) seal(ctx context.Context, fn func(context.Context, ledger.SealTx) error) error {
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
+	var st *sealTx
+	run := func(ctx context.Context, t *tx) error {
+		st = &sealTx{ledgerTx: t.ledger(), known: s.running}
+		if s.dialect == Postgres {
+			free, err := one(ctx, t.q, func(r row) (free bool, err error) { return free, r.Scan(flagInto{&free}) }, s.sql.ledger.sealLock)
+			if err != nil {
+				return err
+			}
+			if !free {
+				return ledger.ErrBusy
+			}
+		}
+		if err := fn(ctx, st); err != nil {
+			return err
+		}
+		return st.tidy(ctx)
+	}
+	err := s.update(ctx, run)
+	switch {
+	case err == nil && st.written != nil:
+		s.running = st.known.after(st.written.Last(), st.fresh)
+	case err != nil:
+		s.running = running{}
+	}
+	return err
+}
+
+// sealTx is what sealing needs of a transaction.
+type sealTx struct {
+	*ledgerTx
+	known   running
+	base    map[int64]ledger.Totals // at the last block, of the accounts asked for
+	fresh   map[int64]ledger.Totals // the same after the block that is written
+	written *ledger.Block
+}
+
+// Last implements ledger.SealTx.
+func (st *sealTx) Last(ctx context.Context) (ledger.Block, error) {
+	return st.t.lastBlock(ctx, st.t.s.sql.ledger.lastBlock)
+}
+
+func (r *reader) lastBlock(ctx context.Context, text string, args ...any) (ledger.Block, error) {
+	found, err := all(ctx, r.q, scanBlock, text, args)
+	if err != nil || len(found) == 0 {
+		return ledger.Block{}, err
+	}
+	return found[0], nil
+}
+
+// gap is a number that was given to a transaction which had not committed when
+// a higher one was sealed. Whoever holds it began before xid seen.
+type gap struct{ id, seen int64 }
+
+func packGaps(gaps []gap) []byte {
+	b := []byte{}
+	for _, g := range gaps {
+		b = binary.AppendVarint(binary.AppendVarint(b, g.id), g.seen)
+	}
+	return b
+}
+
+func unpackGaps(b []byte) ([]gap, error) {
+	var gaps []gap
+	for len(b) > 0 {
+		id, n := binary.Varint(b)
+		if n <= 0 {
+			return nil, ledger.ErrCorrupt
+		}
+		seen, m := binary.Varint(b[n:])
+		if m <= 0 {
+			return nil, ledger.ErrCorrupt
+		}
+		b = b[n+m:]
+		gaps = append(gaps, gap{id, seen})
+	}
+	return gaps, nil
+}
+
+// Unsealed implements ledger.SealTx.
+func (st *sealTx) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, gaps []byte, err error) {
+	rows, gaps, err := st.t.unsealed(ctx, last, limit)
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	high = last.High
+	for _, r := range rows {
+		rec, err := r.record(func(id int64) (*ledger.Account, error) { return st.account(ctx, id) })
+		if err != nil {
+			return nil, 0, nil, err
+		}
+		records = append(records, rec)
+		high = max(high, r.ID)
+	}
+	return records, high, gaps, nil
+}
+
+// unsealed reads the rows of the journal that come after a block, by id, and
+// the gaps as they are then.
+//
+// On SQLite one transaction writes at a time, so rows appear in the order of
+// their ids. On PostgreSQL a row may appear after one with a higher id: the
+// ids that are missing are noted, and looked for again, until no transaction
+// is left that could still write them. All is read by one statement, so that
+// what it sees and which transactions are open belong together.
+func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int) (found []*recordRow, gaps []byte, err error) {
+	if r.s.dialect == SQLite {
+		found, err = all(ctx, r.q, scanRecord, r.s.sql.ledger.unsealed, []any{last.High, int64(limit)})
+		return found, []byte{}, err
+	}
+	open, err := unpackGaps(last.Gaps)
+	if err != nil {
+		return nil, nil, err
+	}
+	ids := make([]int64, len(open))
+	for i, g := range open {
+		ids[i] = g.id
+	}
+	var oldest, next int64
+	found, err = all(ctx, r.q, func(row row) (*recordRow, error) {
+		return scanRecord(withSnapshot{row, &oldest, &next})
+	}, r.s.sql.ledger.unsealed, []any{set(Postgres, ids), last.High, int64(limit)})
+	if err != nil || len(found) == 0 {
+		return nil, last.Gaps, err
+	}
+	slices.SortFunc(found, func(a, b *recordRow) int { return int(a.ID - b.ID) })
+	here := make(map[int64]bool, len(found))
+	high := last.High
+	for _, f := range found {
+		here[f.ID] = true
+		high = max(high, f.ID)
+	}
+	left := open[:0]
+	for _, g := range open {
+		if !here[g.id] && g.seen > oldest {
+			left = append(left, g)
+		}
+	}
+	for id := last.High + 1; id < high; id++ {
+		if !here[id] {
+			left = append(left, gap{id, next})
+		}
+	}
+	return found, packGaps(left), nil
+}
+
+// withSnapshot reads two columns before those of a row: the oldest transaction
+// that is open, and the next that will be.
+type withSnapshot struct {
+	row
+	oldest, next *int64
+}
+
+func (w withSnapshot) Scan(dest ...any) error {
+	return w.row.Scan(append([]any{w.oldest, w.next}, dest...)...)
+}
+
+// Running implements ledger.SealTx.
+func (st *sealTx) Running(ctx context.Context, last ledger.Block, accounts []*ledger.Account) ([]ledger.Totals, error) {
+	if st.known.seq != last.Last() {
+		st.known = running{}
+	}
+	totals := make([]ledger.Totals, len(accounts))
+	var unknown []*ledger.Account
+	var at []int
+	for i, a := range accounts {
+		t, ok := st.known.totals[a.ID]
+		if !ok {
+			unknown, at = append(unknown, a), append(at, i)
+		}
+		totals[i] = t
+	}
+	if len(unknown) > 0 && last.Last() > 0 {
+		got, err := st.t.runningAt(ctx, last.Last(), unknown)
+		if err != nil {
+			return nil, err
+		}
+		for i, t := range got {
+			totals[at[i]] = t
+		}
+	}
+	st.base = make(map[int64]ledger.Totals, len(accounts))
+	for i, a := range accounts {
+		st.base[a.ID] = totals[i]
+	}
+	return totals, nil
+}
+
+// runningAt reads what accounts came to at a number.
+func (r *reader) runningAt(ctx context.Context, seq int64, accounts []*ledger.Account) ([]ledger.Totals, error) {
+	totals := make([]ledger.Totals, len(accounts))
+	if r.s.dialect == SQLite {
+		for i, a := range accounts {
+			var err error
+			totals[i], err = one(ctx, r.q, func(row row) (t ledger.Totals, err error) {
+				return t, row.Scan(&t.Posted, &t.HeldDebit, &t.HeldCredit)
+			}, r.s.sql.ledger.running, a.ID, seq, a.ID, seq, a.ID, seq)
+			if err != nil {
+				return nil, err
+			}
+		}
+		return totals, nil
+	}
+	ids := make([]int64, len(accounts))
+	at := make(map[int64]int, len(accounts))
+	for i, a := range accounts {
+		ids[i], at[a.ID] = a.ID, i
+	}
+	type layerAt struct{ account, layer, running int64 }
+	found, err := all(ctx, r.q, func(row row) (l layerAt, err error) { return l, row.Scan(&l.account, &l.layer, &l.running) },
+		r.s.sql.ledger.running, []any{set(Postgres, ids), seq})
+	for _, f := range found {
+		totals[at[f.account]].Add(ledger.Layer(f.layer), f.running)
+	}
+	return totals, err
+}
+
+// Write implements ledger.SealTx.
+func (st *sealTx) Write(ctx context.Context, b *ledger.Block, postings []ledger.Posting) error {
+	q := st.t.s.sql.ledger
+	if _, err := st.t.q.exec(ctx, q.insertBlock, []any{b.First, pack(b.IDs), b.Marks, b.Head[:], b.Sealed, b.Closed, b.High, b.Gaps}); err != nil {
+		return err
+	}
+	st.written, st.fresh = b, make(map[int64]ledger.Totals, len(postings))
+	for i := range postings {
+		p := &postings[i]
+		t, ok := st.fresh[p.Account.ID]
+		if !ok {
+			t = st.base[p.Account.ID]
+		}
+		switch p.Layer {
+		case ledger.HeldDebit:
+			t.HeldDebit = p.Running
+		case ledger.HeldCredit:
+			t.HeldCredit = p.Running
+		default:
+			t.Posted = p.Running
+		}
+		st.fresh[p.Account.ID] = t
+	}
+	if st.t.s.dialect == Postgres {
+		return st.writePostgres(ctx, postings)
+	}
+	from := 0
+	for i, size := range ledgerSteps {
+		for len(postings)-from >= size {
+			args := make([]any, 0, size*postingColumns)
+			for j := range postings[from : from+size] {
+				p := &postings[from+j]
+				args = append(args, p.Account.ID, int64(p.Layer), p.Seq, int64(p.N), p.ID, p.Amount, p.Running, p.Booked)
+			}
+			if _, err := st.t.q.exec(ctx, q.insertPostings[i], args); err != nil {
+				return err
+			}
+			from += size
+		}
+	}
+	return nil
+}
+
+func (st *sealTx) writePostgres(ctx context.Context, postings []ledger.Posting) error {
+	var columns [postingColumns]array
+	for i := range postings {
+		p := &postings[i]
+		for j, n := range [postingColumns]int64{p.Account.ID, int64(p.Layer), p.Seq, int64(p.N), p.ID, p.Amount, p.Running, p.Booked} {
+			columns[j].number(n)
+		}
+	}
+	args := make([]any, postingColumns)
+	for i := range columns {
+		args[i] = columns[i].String()
+	}
+	_, err := st.t.q.exec(ctx, st.t.s.sql.ledger.insertPostings[0], args)
+	return err
+}
+
+// tidy folds raises into the totals of accounts that are free.
+func (st *sealTx) tidy(ctx context.Context) error {
+	if st.t.s.dialect != Postgres {
+		return nil
+	}
+	_, err := st.t.q.exec(ctx, st.t.s.sql.ledger.foldFree, nil)
+	return err
+}

@@ -1,0 +1,131 @@
+package sqlstore
+
+import "strings"
+
+// ledgerStatements are the ledger's texts of a dialect.
+type ledgerStatements struct {
+	accountByPath, accountsByPath, accountsByID, accountPage, openAccount, openTotals    string
+	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed         string
+	appendRecords                                                                        []string // SQLite, by ledgerSteps
+	totalOf, totalsOf, saveTotals, totalPage                                             string
+	lock, lockFree, fold, foldFree, patience, post, sealLock                             string // PostgreSQL
+	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
+	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
+	postings, allPostings                                                                string
+}
+
+// ledgerSteps are the sizes in which SQLite writes rows by one statement.
+var ledgerSteps = [...]int{32, 8, 2, 1}
+
+const (
+	accountList = "id, path, currency, type, mode, digest"
+	journalList = "id, key, kind, fingerprint, recorded_at, effective_at, expires_at, of, part, final, lines, description, metadata"
+	blockList   = "first_seq, ids, marks, head, sealed_at, closed_before, high, gaps"
+	totalList   = "account_id, posted, held_debit, held_credit, version"
+	postingList = "account_id, layer, seq, n, record_id, amount, running, booked_at"
+
+	journalColumns = 12 // without id
+	postingColumns = 8
+)
+
+func ledgerOf(d Dialect) *ledgerStatements {
+	journal := "SELECT " + journalList + " FROM ledger_journal "
+	blocks := "SELECT " + blockList + " FROM ledger_seals "
+	ended := " AND NOT EXISTS (SELECT 1 FROM ledger_journal e WHERE e.of = j.id AND e.final)"
+	q := &ledgerStatements{
+		accountByPath: "SELECT " + accountList + " FROM ledger_accounts WHERE path = ?",
+		accountPage:   "SELECT " + accountList + " FROM ledger_accounts WHERE id > ? ORDER BY id LIMIT ?",
+		openAccount:   "INSERT INTO ledger_accounts (path, currency, type, mode, digest) VALUES (?, ?, ?, ?, ?) ON CONFLICT (path) DO NOTHING RETURNING id",
+		openTotals:    "INSERT INTO ledger_totals (account_id, posted, held_debit, held_credit, version) VALUES (?, 0, 0, 0, 0)",
+		recordByKey:   journal + "WHERE key = ?",
+		journalPage:   journal + "WHERE id > ? ORDER BY id LIMIT ?",
+		closed:        "SELECT coalesce(max(effective_at), 0) FROM ledger_journal WHERE kind = 7",
+		expiring:      "SELECT j.id, j.key, j.expires_at FROM ledger_journal j WHERE j.expires_at > ? AND j.expires_at <= ?" + ended + " ORDER BY j.expires_at, j.id LIMIT ?",
+		totalOf:       "SELECT " + totalList + " FROM ledger_totals WHERE account_id = ?",
+		totalPage:     "SELECT " + totalList + " FROM ledger_totals WHERE account_id > ? ORDER BY account_id LIMIT ?",
+		lastBlock:     blocks + "ORDER BY first_seq DESC LIMIT 1",
+		blockBy:       blocks + "WHERE sealed_at <= ? ORDER BY sealed_at DESC, first_seq DESC LIMIT 1",
+		blockAt:       blocks + "WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+		blockHolding:  blocks + "WHERE high >= ? ORDER BY high, first_seq LIMIT ?",
+		blockPage:     blocks + "WHERE first_seq > ? ORDER BY first_seq LIMIT ?",
+		insertBlock:   "INSERT INTO ledger_seals (" + blockList + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		postings:      "SELECT " + postingList + " FROM ledger_postings WHERE account_id = ? AND layer = ? AND (seq > ? OR seq = ? AND n > ?) AND seq <= ? AND booked_at >= ? AND booked_at < ? ORDER BY seq, n LIMIT ?",
+		allPostings:   "SELECT " + postingList + " FROM ledger_postings WHERE (account_id, layer, seq, n) > (?, ?, ?, ?) ORDER BY account_id, layer, seq, n LIMIT ?",
+	}
+	if d == Postgres {
+		q.postgres(journal)
+		return q
+	}
+	among := func(column string) string { return "WHERE " + column + " IN (SELECT value FROM json_each(?))" }
+	q.accountsByPath = "SELECT " + accountList + " FROM ledger_accounts " + among("path")
+	q.accountsByID = "SELECT " + accountList + " FROM ledger_accounts " + among("id")
+	q.recordsByKey = journal + among("key")
+	q.recordsByID = journal + among("id")
+	q.parts = journal + among("of") + " ORDER BY of, part"
+	q.totalsOf = "SELECT " + totalList + " FROM ledger_totals " + among("account_id")
+	q.saveTotals = "UPDATE ledger_totals SET posted = ?, held_debit = ?, held_credit = ?, version = ? WHERE account_id = ?"
+	q.unsealed = journal + "WHERE id > ? ORDER BY id LIMIT ?"
+	last := "(SELECT running FROM ledger_postings WHERE account_id = ? AND layer = @ AND seq <= ? ORDER BY seq DESC, n DESC LIMIT 1)"
+	var layers []string
+	for _, l := range []string{"0", "1", "2"} {
+		layers = append(layers, "coalesce("+strings.Replace(last, "@", l, 1)+", 0)")
+	}
+	q.running = "SELECT " + strings.Join(layers, ", ")
+	for _, n := range ledgerSteps {
+		q.appendRecords = append(q.appendRecords, rowsOf("ledger_journal", strings.TrimPrefix(journalList, "id, "), journalColumns, n))
+		q.insertPostings = append(q.insertPostings, rowsOf("ledger_postings", postingList, postingColumns, n))
+	}
+	return q
+}
+
+func rowsOf(table, list string, columns, n int) string {
+	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	return "INSERT INTO " + table + " (" + list + ") VALUES " + row + strings.Repeat(", "+row, n-1)
+}
+
+func (q *ledgerStatements) postgres(journal string) {
+	q.accountsByPath = "SELECT " + accountList + " FROM ledger_accounts WHERE path = ANY (?::TEXT[])"
+	q.accountsByID = "SELECT " + accountList + " FROM ledger_accounts WHERE id = ANY (?::BIGINT[])"
+	q.recordsByKey = journal + "WHERE key = ANY (?::TEXT[])"
+	q.recordsByID = journal + "WHERE id = ANY (?::BIGINT[])"
+	q.parts = journal + "WHERE of = ANY (?::BIGINT[]) ORDER BY of, part"
+	totals := "SELECT " + totalList + " FROM ledger_totals WHERE account_id = ANY (?::BIGINT[])"
+	q.lock = totals + " ORDER BY account_id FOR NO KEY UPDATE"
+	q.lockFree = q.lock + " SKIP LOCKED"
+	q.fold = `WITH gone AS (DELETE FROM ledger_raises WHERE account_id = ANY (?::BIGINT[]) RETURNING account_id, posted, held_debit, held_credit),
+		by_account AS (SELECT account_id, sum(posted)::BIGINT AS posted, sum(held_debit)::BIGINT AS held_debit, sum(held_credit)::BIGINT AS held_credit FROM gone GROUP BY account_id)
+		UPDATE ledger_totals t SET posted = t.posted + g.posted, held_debit = t.held_debit + g.held_debit, held_credit = t.held_credit + g.held_credit
+		FROM by_account g WHERE t.account_id = g.account_id RETURNING t.account_id, t.posted, t.held_debit, t.held_credit, t.version`
+	q.foldFree = "SELECT ledger_fold_free()"
+	q.patience = "SELECT set_config('lock_timeout', ?, true)"
+	q.post = "SELECT ledger_post(?::TEXT, ?::BIGINT, ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BOOLEAN[], ?::BIGINT[], ?::SMALLINT[]," +
+		" ?::TEXT[], ?::BYTEA[], ?::BIGINT[], ?::BYTEA[], ?::SMALLINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::INTEGER[], ?::BOOLEAN[], ?::TEXT[], ?::TEXT[])::TEXT"
+	q.sealLock = "SELECT pg_try_advisory_xact_lock(7239381274610959)"
+	q.unsealed = "SELECT pg_snapshot_xmin(s.now)::TEXT::BIGINT, pg_snapshot_xmax(s.now)::TEXT::BIGINT, j.* FROM (SELECT pg_current_snapshot() AS now) s, (" +
+		"(" + journal + "WHERE id = ANY (?::BIGINT[])) UNION ALL (" + journal + "WHERE id > ? ORDER BY id LIMIT ?)) j"
+	q.running = `SELECT a.id, l.layer, p.running FROM unnest(?::BIGINT[]) AS a (id) CROSS JOIN (VALUES (0), (1), (2)) AS l (layer)
+		CROSS JOIN LATERAL (SELECT running FROM ledger_postings p WHERE p.account_id = a.id AND p.layer = l.layer AND p.seq <= ? ORDER BY p.seq DESC, p.n DESC LIMIT 1) p`
+	q.insertPostings = []string{"INSERT INTO ledger_postings (" + postingList + ") SELECT * FROM unnest(?::BIGINT[], ?::SMALLINT[], ?::BIGINT[], ?::INTEGER[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[])"}
+	raised := "(SELECT account_id, sum(posted)::BIGINT AS posted, sum(held_debit)::BIGINT AS held_debit, sum(held_credit)::BIGINT AS held_credit FROM ledger_raises"
+	whole := "SELECT coalesce(t.account_id, r.account_id), coalesce(t.posted, 0) + coalesce(r.posted, 0), coalesce(t.held_debit, 0) + coalesce(r.held_debit, 0), coalesce(t.held_credit, 0) + coalesce(r.held_credit, 0), coalesce(t.version, 0) FROM "
+	q.totalOf = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id = ?) t FULL JOIN " + raised + " WHERE account_id = ? GROUP BY account_id) r ON r.account_id = t.account_id"
+	q.totalPage = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id > ?) t FULL JOIN " + raised + " WHERE account_id > ? GROUP BY account_id) r ON r.account_id = t.account_id ORDER BY 1 LIMIT ?"
+	q.each(func(s *string) { *s = number(*s) })
+}
+
+// each calls fn for every text.
+func (q *ledgerStatements) each(fn func(*string)) {
+	for _, s := range []*string{&q.accountByPath, &q.accountsByPath, &q.accountsByID, &q.accountPage, &q.openAccount, &q.openTotals,
+		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.saveTotals, &q.totalPage,
+		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockAt, &q.blockHolding, &q.blockPage, &q.insertBlock,
+		&q.unsealed, &q.running, &q.postings, &q.allPostings} {
+		if *s != "" {
+			fn(s)
+		}
+	}
+	for _, many := range [][]string{q.appendRecords, q.insertPostings} {
+		for i := range many {
+			fn(&many[i])
+		}
+	}
+}
