@@ -28,6 +28,7 @@ var mayImport = []struct {
 	why    string
 }{
 	{"money", nil, []string{"github.com/shopspring/decimal"}, "money is the leaf"},
+	{"ledger/posting", []string{".", "money", "ledger"}, nil, "the rules stand between payments and the ledger"},
 	{"ledger", []string{"money"}, nil, "the ledger stands on money alone"},
 	{"internal/", []string{".", "money", "internal/"}, nil, "internal packages serve the core and carry no third party"},
 	{".", []string{"money", "internal/"}, nil, "the core knows no SDK, no SQL and no satellite"},
@@ -38,8 +39,6 @@ var mayImport = []struct {
 	{"store/postgres", []string{".", "internal/", "store/sqlstore"}, []string{"github.com/jackc/pgx/v5"}, "the driver is imported here only"},
 	{"store/storetest", []string{".", "money", "internal/", "store/", "ledger"}, []string{"github.com/stretchr/testify"}, "a conformance suite tests any store"},
 	{"store/", []string{".", "money", "internal/", "ledger"}, nil, "stores import the core and no driver"},
-	{"ledger/posting", []string{".", "money", "ledger"}, nil, "the rules stand between payments and the ledger"},
-	{"ledger", []string{"money"}, nil, "the ledger knows nothing of payments"},
 	{"webhook", []string{".", "internal/"}, nil, "the handler is thin"},
 	{"sandbox", []string{"sandbox"}, nil, "the sandbox is written from the providers' documentation, apart from the code it serves"},
 	{"examples/", []string{"."}, []string{}, "hosts may import everything of the module"},
