@@ -122,7 +122,16 @@ func (b *Book) spec(path string, currency money.Currency) (Spec, error) {
 // The error is an *[Error] whose kind says what was wrong, and nothing was
 // written; or [ErrBusy], and nothing was written; or [ErrCommitUnknown]: send
 // it again with the same key.
-func (b *Book) Post(ctx context.Context, t Transaction) (Receipt, error) { return b.Apply(ctx, t) }
+func (b *Book) Post(ctx context.Context, t Transaction) (Receipt, error) {
+	r, err := t.request(b) // without the detour through Change, which costs a copy
+	if err == nil {
+		err = b.stamp(r)
+	}
+	if err != nil {
+		return Receipt{}, err
+	}
+	return b.one(ctx, r)
+}
 
 // Settle posts what a pending transaction holds. Errors as for Post.
 func (b *Book) Settle(ctx context.Context, s Settlement) (Receipt, error) { return b.Apply(ctx, s) }
@@ -146,6 +155,10 @@ func (b *Book) Apply(ctx context.Context, c Change) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	return b.one(ctx, r)
+}
+
+func (b *Book) one(ctx context.Context, r *Request) (Receipt, error) {
 	one := [1]*Request{r}
 	if err := b.backend.Apply(ctx, one[:]); err != nil {
 		return Receipt{}, err
@@ -162,14 +175,22 @@ func (b *Book) request(c Change) (*Request, error) {
 		return nil, invalid("Change", "is nil", "give a Transaction, Settlement, Void, Expiry, Reversal or Closing")
 	}
 	r, err := c.request(b)
+	if err == nil {
+		err = b.stamp(r)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return r, nil
+}
+
+// stamp says when a request is recorded.
+func (b *Book) stamp(r *Request) error {
 	r.recorded = micros(b.now())
 	if r.recorded < firstInstant || r.recorded > lastInstant {
-		return nil, invalid("Config.Now", "tells a time outside the years 1970 to 9999", "correct the clock")
+		return invalid("Config.Now", "tells a time outside the years 1970 to 9999", "correct the clock")
 	}
-	return r, nil
+	return nil
 }
 
 // Result is what became of one of several changes.

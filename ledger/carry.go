@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 
 	"github.com/tender-go/payment/money"
 )
@@ -19,8 +20,11 @@ import (
 func Carry(ctx context.Context, tx Tx, requests []*Request) (aside []*Request, err error) {
 	for len(requests) > 0 {
 		n := independent(requests)
-		c := carrier{tx: tx, requests: requests[:n]}
+		c := carriers.Get().(*carrier) //nolint:forcetypeassert // nothing else is in it
+		c.tx, c.requests = tx, requests[:n]
 		waiting, err := c.carry(ctx)
+		c.reset()
+		carriers.Put(c)
 		if err != nil {
 			return nil, err
 		}
@@ -53,20 +57,48 @@ func independent(requests []*Request) int {
 	return len(requests)
 }
 
+// carriers are used again: most rounds are of one request, and would make more
+// garbage than they write.
+var carriers = sync.Pool{New: func() any { return &carrier{} }} //nolint:gochecknoglobals // a free list
+
 // carrier is one round of Carry.
 type carrier struct {
 	tx       Tx
 	requests []*Request
 
-	keyed    map[string]*Record
+	paths    []string
+	accounts []*Account // by paths; a new one has no ID yet
+	index    map[string]int
+	keys     []string
+	keyed    []*Record
+	byKey    map[string]*Record
 	parts    map[int64][]*Record
 	closed   int64
-	accounts map[string]*Account // by path; a new one has no ID yet
-	opening  []*Account
 	work     []*working
 	byID     map[*Account]*working
 	undo     []undone
 	records  []*Record
+	deltas   []Delta
+	must     []int64
+	may      []int64
+
+	room [few]working // for work, as far as it goes
+}
+
+func (c *carrier) reset() {
+	room := c.work
+	if len(room) > few {
+		*c = carrier{} // what a large batch grew to is not kept
+		return
+	}
+	clear(c.accounts)
+	clear(c.keyed)
+	clear(c.records)
+	clear(c.deltas)
+	clear(c.undo[:cap(c.undo)])
+	clear(c.work)
+	*c = carrier{paths: c.paths[:0], accounts: c.accounts[:0], keys: c.keys[:0], keyed: c.keyed[:0], work: c.work[:0], undo: c.undo[:0],
+		records: c.records[:0], deltas: c.deltas[:0], must: c.must[:0], may: c.may[:0]}
 }
 
 // working is a strict account that the round changes.
@@ -124,35 +156,24 @@ func (c *carrier) carry(ctx context.Context) (aside []*Request, err error) {
 
 // read reads what the requests stand on.
 func (c *carrier) read(ctx context.Context) error {
-	keys := make([]string, 0, len(c.requests))
-	var paths []string
-	c.accounts = make(map[string]*Account, 2*len(c.requests))
-	want := func(path string) {
-		if _, ok := c.accounts[path]; !ok {
-			c.accounts[path] = nil
-			paths = append(paths, path)
-		}
-	}
 	for _, r := range c.requests {
-		keys = append(keys, r.key)
+		c.keys = append(c.keys, r.key)
 		if r.of != "" {
-			keys = append(keys, r.of)
+			c.keys = append(c.keys, r.of)
 		}
 		for i := range r.legs {
-			want(r.legs[i].spec.Path)
+			r.legs[i].at = c.path(r.legs[i].spec.Path)
 		}
 		for i := range r.conditions {
-			want(r.conditions[i].Account)
+			r.conditions[i].at = c.path(r.conditions[i].Account)
 		}
 	}
-	found, err := c.tx.Accounts(ctx, paths)
+	found, err := c.tx.Accounts(ctx, c.paths)
 	if err != nil {
 		return err
 	}
-	for i, a := range found {
-		c.accounts[paths[i]] = a
-	}
-	records, err := c.tx.Keyed(ctx, keys)
+	c.accounts = append(c.accounts, found...)
+	records, err := c.tx.Keyed(ctx, c.keys)
 	if err != nil {
 		return err
 	}
@@ -165,15 +186,59 @@ func (c *carrier) read(ctx context.Context) error {
 	return err
 }
 
+// path returns the place of a path in paths.
+func (c *carrier) path(path string) int {
+	if c.index != nil {
+		if i, ok := c.index[path]; ok {
+			return i
+		}
+		c.index[path] = len(c.paths)
+	} else {
+		for i, p := range c.paths {
+			if p == path {
+				return i
+			}
+		}
+		if len(c.paths) == few {
+			c.index = make(map[string]int, 4*len(c.requests))
+			for i, p := range c.paths {
+				c.index[p] = i
+			}
+			c.index[path] = len(c.paths)
+		}
+	}
+	c.paths = append(c.paths, path)
+	return len(c.paths) - 1
+}
+
+// recorded returns the record with a key, or nil.
+func (c *carrier) recorded(key string) *Record {
+	if c.byKey != nil {
+		return c.byKey[key]
+	}
+	for _, r := range c.keyed {
+		if r.Key == key {
+			return r
+		}
+	}
+	return nil
+}
+
 // history reads what became of the records that requests refer to.
 func (c *carrier) history(ctx context.Context, records []*Record) error {
-	c.keyed = make(map[string]*Record, len(records))
-	for _, r := range records {
-		c.keyed[r.Key] = r
+	c.keyed = append(c.keyed, records...)
+	if len(records) > few {
+		c.byKey = make(map[string]*Record, len(records))
+		for _, r := range records {
+			c.byKey[r.Key] = r
+		}
 	}
 	var ids []int64
 	for _, r := range c.requests {
-		if of := c.keyed[r.of]; r.of != "" && of != nil && c.keyed[r.key] == nil {
+		if r.of == "" {
+			continue
+		}
+		if of := c.recorded(r.of); of != nil && c.recorded(r.key) == nil {
 			ids = append(ids, of.ID)
 		}
 	}
@@ -193,7 +258,7 @@ func (c *carrier) history(ctx context.Context, records []*Record) error {
 
 // resolve finds the accounts of a request and makes its record, or refuses it.
 func (c *carrier) resolve(r *Request) {
-	if old := c.keyed[r.key]; old != nil {
+	if old := c.recorded(r.key); old != nil {
 		r.record = old
 		r.Receipt.Replayed = true
 		if old.Fingerprint != r.fingerprint {
@@ -203,17 +268,13 @@ func (c *carrier) resolve(r *Request) {
 		}
 		return
 	}
-	rec := &Record{Kind: r.kind, Key: r.key, Fingerprint: r.fingerprint, Recorded: r.recorded, Effective: r.effective,
-		Expires: r.expires, Description: r.description, Metadata: r.metadata}
-	if rec.Effective == 0 {
-		rec.Effective = r.recorded
-	}
+	rec := r.newRecord()
 	if !c.find(r) || !c.open(r, rec) {
 		return
 	}
 	switch r.kind {
 	case KindPost, KindHold:
-		rec.Lines = linesOf(r.legs, r.kind == KindHold)
+		rec.setLines(r)
 	case KindClose:
 	default:
 		if err := c.draw(r, rec); err != nil {
@@ -249,11 +310,11 @@ func dated(micros int64) string { return instant(micros).Format("2006-01-02T15:0
 func (c *carrier) find(r *Request) bool {
 	for i := range r.legs {
 		l := &r.legs[i]
-		a := c.accounts[l.spec.Path]
+		a := c.accounts[l.at]
 		switch {
 		case a == nil:
 			a = &Account{Spec: l.spec}
-			c.accounts[l.spec.Path] = a
+			c.accounts[l.at] = a
 		case a.Currency != l.spec.Currency:
 			r.refuse(&Error{Kind: ErrCurrency, Field: "Entries[" + strconv.Itoa(i) + "]", Account: a.Path, Problem: "is kept in " + string(a.Currency) + ", and the entry is in " + string(l.spec.Currency),
 				Remedy: "use an account of that currency; {currency} in the chart's pattern makes one for each"})
@@ -270,7 +331,7 @@ func (c *carrier) find(r *Request) bool {
 		l.acct = a
 	}
 	for i := range r.conditions {
-		r.conditions[i].acct = c.accounts[r.conditions[i].Account]
+		r.conditions[i].acct = c.accounts[r.conditions[i].at]
 		if a := r.conditions[i].acct; a != nil && a.Mode != Strict {
 			r.refuse(&Error{Kind: ErrInvalid, Field: "Conditions[" + strconv.Itoa(i) + "]", Account: a.Path, Problem: "was opened as " + a.Mode.String() + ", and keeps no balance at hand",
 				Remedy: "put conditions on strict accounts"})
@@ -284,17 +345,33 @@ func overflow(a *Account) *Error {
 	return &Error{Kind: ErrOverflow, Account: a.Path, Problem: "would come to more than a ledger holds (2^62 minor units)", Remedy: "close it and go on with another"}
 }
 
-func linesOf(legs []leg, hold bool) []Line {
-	lines := make([]Line, len(legs))
-	for i := range legs {
-		l := &legs[i]
-		if hold {
-			lines[i] = Line{l.acct, heldLayer(l.side), l.minor}
+// smallRecord is a record with its two lines.
+type smallRecord struct {
+	Record
+	lines [2]Line
+}
+
+// newRecord makes the record of a request, without its lines.
+func (r *Request) newRecord() *Record {
+	s := &smallRecord{Record: Record{Kind: r.kind, Key: r.key, Fingerprint: r.fingerprint, Recorded: r.recorded, Effective: r.effective,
+		Expires: r.expires, Description: r.description, Metadata: r.metadata}}
+	s.Lines = s.lines[:0]
+	if s.Effective == 0 {
+		s.Effective = r.recorded
+	}
+	return &s.Record
+}
+
+// setLines makes the lines of a post or hold.
+func (rec *Record) setLines(r *Request) {
+	for i := range r.legs {
+		l := &r.legs[i]
+		if r.kind == KindHold {
+			rec.Lines = append(rec.Lines, Line{l.acct, heldLayer(l.side), l.minor})
 		} else {
-			lines[i] = Line{l.acct, Posted, int64(l.side) * l.minor}
+			rec.Lines = append(rec.Lines, Line{l.acct, Posted, int64(l.side) * l.minor})
 		}
 	}
-	return lines
 }
 
 // touch notes the strict accounts that a request changes or asks about.
@@ -332,7 +409,13 @@ func (c *carrier) working(a *Account) *working {
 	if w := c.seek(a); w != nil {
 		return w
 	}
-	w := &working{account: a}
+	var w *working
+	if n := len(c.work); n < few {
+		w = &c.room[n]
+	} else {
+		w = &working{}
+	}
+	w.account = a
 	c.work = append(c.work, w)
 	switch {
 	case c.byID != nil:
@@ -348,21 +431,20 @@ func (c *carrier) working(a *Account) *working {
 
 // lock locks what decides something, and what is free of the rest.
 func (c *carrier) lock(ctx context.Context) error {
-	var must, may []int64
 	for _, w := range c.work {
 		switch {
 		case w.account.ID == 0:
 			w.locked = true // new: nobody else knows it
 		case w.must:
-			must = append(must, w.account.ID)
+			c.must = append(c.must, w.account.ID)
 		default:
-			may = append(may, w.account.ID)
+			c.may = append(c.may, w.account.ID)
 		}
 	}
-	if len(must)+len(may) == 0 {
+	if len(c.must)+len(c.may) == 0 {
 		return nil
 	}
-	got, err := c.tx.Lock(ctx, sortedUnique(must), sortedUnique(may))
+	got, err := c.tx.Lock(ctx, sortedUnique(c.must), sortedUnique(c.may))
 	if err != nil {
 		return err
 	}
@@ -574,13 +656,12 @@ func (c *carrier) write(ctx context.Context) error {
 			c.replace(news[i], a)
 		}
 	}
-	deltas := make([]Delta, 0, len(c.work))
 	for _, w := range c.work {
 		if w.add != (Totals{}) || w.taken > 0 {
-			deltas = append(deltas, Delta{Account: w.account, Add: w.add, Taken: w.taken, Locked: w.locked, Totals: w.totals, Version: w.version})
+			c.deltas = append(c.deltas, Delta{Account: w.account, Add: w.add, Taken: w.taken, Locked: w.locked, Totals: w.totals, Version: w.version})
 		}
 	}
-	return c.tx.Append(ctx, c.records, deltas)
+	return c.tx.Append(ctx, c.records, c.deltas)
 }
 
 // replace puts an account that was opened in the place of its stand-in.

@@ -19,7 +19,7 @@ type remaining struct {
 
 // draw makes the lines of r's record from the record that it names.
 func (c *carrier) draw(r *Request, rec *Record) *Error {
-	of := c.keyed[r.of]
+	of := c.recorded(r.of)
 	if of == nil {
 		return &Error{Kind: ErrNotFound, Problem: "refers to " + strconv.Quote(r.of) + ", which is not in the journal", Remedy: "name the key it was recorded under"}
 	}

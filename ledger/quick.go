@@ -73,11 +73,8 @@ func (q *Quick) add(r *Request, account func(string) *Account) bool {
 		}
 		l.acct = a
 	}
-	rec := &Record{Kind: r.kind, Key: r.key, Fingerprint: r.fingerprint, Recorded: r.recorded, Effective: r.effective,
-		Expires: r.expires, Description: r.description, Metadata: r.metadata, Lines: linesOf(r.legs, r.kind == KindHold)}
-	if rec.Effective == 0 {
-		rec.Effective = r.recorded
-	}
+	rec := r.newRecord()
+	rec.setLines(r)
 	if !r.fact && (q.Earliest == 0 || rec.Effective < q.Earliest) {
 		q.Earliest = rec.Effective
 	}

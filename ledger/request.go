@@ -34,8 +34,10 @@ type Request struct {
 	group       *byte // not nil: accepted or refused with the others of that group
 
 	record *Record
-	waits  bool   // for an account that is locked elsewhere
-	legs2  [2]leg // room for the common case
+	waits  bool // for an account that is locked elsewhere
+	// Room for the common case.
+	legs2  [2]leg
+	conds1 [1]condition
 
 	// Receipt and Err are the result.
 	Receipt Receipt
@@ -49,12 +51,14 @@ type leg struct {
 	spec  Spec
 	side  Side
 	minor int64
+	at    int // of its path, while it is carried out
 	acct  *Account
 }
 
 type condition struct {
 	Condition
 	spec Spec
+	at   int
 	acct *Account
 }
 
@@ -305,8 +309,8 @@ func (r *Request) conditional(b *Book, conditions []Condition) error {
 	case len(conditions) > 0 && r.fact:
 		return r.fail(invalid("Conditions", "are put on a fact", "what has happened is recorded in any case: leave them out, or Fact"))
 	}
+	r.conditions = r.conds1[:0]
 	for i, c := range conditions {
-		field := fmt.Sprintf("Conditions[%d]", i)
 		var spec Spec
 		for j := range r.legs {
 			if r.legs[j].spec.Path == c.Account {
@@ -320,7 +324,7 @@ func (r *Request) conditional(b *Book, conditions []Condition) error {
 			}
 		}
 		if spec.Mode != Strict {
-			err := invalid(field, "is on an account that keeps no balance at hand", "make it Strict in the chart before it is first used")
+			err := invalid(fmt.Sprintf("Conditions[%d]", i), "is on an account that keeps no balance at hand", "make it Strict in the chart before it is first used")
 			err.Account = c.Account
 			return r.fail(err)
 		}

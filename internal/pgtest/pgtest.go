@@ -195,6 +195,21 @@ func unprivileged() (*syscall.Credential, error) {
 const prefix = "pgtest"
 
 func start(settings ...string) (*Cluster, error) {
+	parent := memory()
+	c, err := newCluster(parent)
+	if err != nil {
+		return nil, err
+	}
+	c.memory = parent != ""
+	if err := c.init(settings); err != nil {
+		return nil, errors.Join(err, c.remove())
+	}
+	return c, nil
+}
+
+// newCluster makes a folder for a cluster inside parent, "" for the system's
+// temporary folder.
+func newCluster(parent string) (*Cluster, error) {
 	bin, err := find()
 	if err != nil {
 		return nil, err
@@ -204,16 +219,9 @@ func start(settings ...string) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{bin: bin, account: account, models: map[string]*model{}}
-	parent := memory()
-	c.memory = parent != ""
 	// Not t.TempDir(): the path of a Unix socket has about 100 bytes.
-	if c.dir, err = os.MkdirTemp(parent, prefix); err != nil {
-		return nil, err
-	}
-	if err := c.init(settings); err != nil {
-		return nil, errors.Join(err, c.remove())
-	}
-	return c, nil
+	c.dir, err = os.MkdirTemp(parent, prefix)
+	return c, err
 }
 
 func (c *Cluster) init(settings []string) error {
