@@ -35,7 +35,8 @@ func Carry(ctx context.Context, tx Tx, requests []*Request) (aside []*Request, e
 }
 
 // independent counts the requests that can be decided in one go: as many as
-// name no key that one before them writes. A group stays together.
+// name no key that one before them writes, or draws from. A group stays
+// together.
 func independent(requests []*Request) int {
 	if len(requests) == 1 {
 		return 1
@@ -53,6 +54,9 @@ func independent(requests []*Request) int {
 			return max(i, 1)
 		}
 		written[r.key] = true
+		if r.of != "" {
+			written[r.of] = true // what one draws from it, the next must see
+		}
 	}
 	return len(requests)
 }
