@@ -146,7 +146,7 @@ func changed(p *payment.Payment, all bool) scope {
 	// Whose money it is decides how a dispute of it is booked.
 	for _, d := range p.Operations {
 		of := p.Operation(d.Target)
-		if d.Kind == payment.OpDispute && of != nil && slices.Contains(s.operations, of) && !slices.Contains(s.operations, d) {
+		if d.Kind == payment.OpDispute && of != nil && of.Revision == p.Version && !slices.Contains(s.operations, d) {
 			s.operations = append(s.operations, d)
 		}
 	}
