@@ -639,26 +639,8 @@ func (c *carrier) write(ctx context.Context) error {
 	if len(c.records) == 0 {
 		return nil
 	}
-	var specs []Spec
-	var news []*Account
-	for _, r := range c.records {
-		for i := range r.Lines {
-			if a := r.Lines[i].Account; a.ID == 0 && !containsAccount(news, a) {
-				news, specs = append(news, a), append(specs, a.Spec)
-			}
-		}
-	}
-	if len(news) > 0 {
-		opened, err := c.tx.Open(ctx, specs)
-		if err != nil {
-			return err
-		}
-		for i, a := range opened {
-			if a == nil {
-				return ErrConflict // somebody else's: decide anew on what it is
-			}
-			c.replace(news[i], a)
-		}
+	if err := c.openNew(ctx); err != nil {
+		return err
 	}
 	for _, w := range c.work {
 		if w.add != (Totals{}) || w.taken > 0 {
@@ -668,29 +650,53 @@ func (c *carrier) write(ctx context.Context) error {
 	return c.tx.Append(ctx, c.records, c.deltas)
 }
 
-// replace puts an account that was opened in the place of its stand-in.
-func (c *carrier) replace(standIn, a *Account) {
+// openNew opens the accounts that are new, and puts them in the place of their
+// stand-ins.
+func (c *carrier) openNew(ctx context.Context) error {
+	var specs []Spec
+	var opened map[*Account]*Account // by stand-in
+	var order []*Account
 	for _, r := range c.records {
 		for i := range r.Lines {
-			if r.Lines[i].Account == standIn {
+			a := r.Lines[i].Account
+			if a.ID != 0 {
+				continue
+			}
+			if opened == nil {
+				opened = map[*Account]*Account{}
+			}
+			if _, seen := opened[a]; !seen {
+				opened[a] = nil
+				order, specs = append(order, a), append(specs, a.Spec)
+			}
+		}
+	}
+	if len(order) == 0 {
+		return nil
+	}
+	accounts, err := c.tx.Open(ctx, specs)
+	if err != nil {
+		return err
+	}
+	for i, a := range accounts {
+		if a == nil {
+			return ErrConflict // somebody else's: decide anew on what it is
+		}
+		opened[order[i]] = a
+	}
+	for _, r := range c.records {
+		for i := range r.Lines {
+			if a := opened[r.Lines[i].Account]; a != nil {
 				r.Lines[i].Account = a
 			}
 		}
 	}
 	for _, w := range c.work {
-		if w.account == standIn {
+		if a := opened[w.account]; a != nil {
 			w.account = a
 		}
 	}
-}
-
-func containsAccount(list []*Account, a *Account) bool {
-	for _, x := range list {
-		if x == a {
-			return true
-		}
-	}
-	return false
+	return nil
 }
 
 // Busy is the error of a request whose account was locked elsewhere for too

@@ -24,17 +24,19 @@ type books struct {
 	expiring []*ledger.Record // pending ones that expire
 	closed   int64
 	blocks   []*ledger.Block
-	pages    map[page][]ledger.Posting
+	pages    [][3][]ledger.Posting // by account and layer
 }
 
 // page is one layer of an account.
-type page struct {
-	account int64
-	layer   ledger.Layer
+func (b *books) page(account int64, layer ledger.Layer) []ledger.Posting {
+	if account > int64(len(b.pages)) {
+		return nil
+	}
+	return b.pages[account-1][layer]
 }
 
 func newBooks() *books {
-	return &books{byPath: map[string]*ledger.Account{}, byKey: map[string]*ledger.Record{}, parts: map[int64][]*ledger.Record{}, pages: map[page][]ledger.Posting{}}
+	return &books{byPath: map[string]*ledger.Account{}, byKey: map[string]*ledger.Record{}, parts: map[int64][]*ledger.Record{}}
 }
 
 var _ ledger.Store = (*Store)(nil)

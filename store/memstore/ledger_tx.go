@@ -219,6 +219,7 @@ func (d *draft) commit() {
 		digest := a.Digest()
 		b.accounts, b.digests = append(b.accounts, a), append(b.digests, digest[:])
 		b.totals = append(b.totals, ledger.Locked{ID: a.ID})
+		b.pages = append(b.pages, [3][]ledger.Posting{})
 		b.byPath[a.Path] = a
 	}
 	for _, r := range d.records {
@@ -241,8 +242,8 @@ func (d *draft) commit() {
 	if d.block != nil {
 		b.blocks = append(b.blocks, d.block)
 		for _, p := range d.postings {
-			at := page{p.Account.ID, p.Layer}
-			b.pages[at] = append(b.pages[at], p)
+			at := &b.pages[p.Account.ID-1][p.Layer]
+			*at = append(*at, p)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (b *books) running(seq int64, accounts []*ledger.Account) []ledger.Totals {
 	totals := make([]ledger.Totals, len(accounts))
 	for i, a := range accounts {
 		for _, layer := range []ledger.Layer{ledger.Posted, ledger.HeldDebit, ledger.HeldCredit} {
-			list := b.pages[page{a.ID, layer}]
+			list := b.page(a.ID, layer)
 			n := len(list)
 			if n > 0 && list[n-1].Seq > seq {
 				n = sort.Search(n, func(i int) bool { return list[i].Seq > seq })
@@ -132,7 +132,7 @@ func (v viewer) Postings(ctx context.Context, q ledger.PostingQuery, each func(l
 	}
 	var found []ledger.Posting
 	for _, l := range layers {
-		list := v.books.pages[page{q.Account.ID, l}]
+		list := v.books.page(q.Account.ID, l)
 		for _, p := range list[sort.Search(len(list), func(i int) bool { return list[i].Seq > q.After }):] {
 			if q.Until != 0 && p.Seq > q.Until {
 				break
@@ -164,10 +164,12 @@ func (v viewer) Postings(ctx context.Context, q ledger.PostingQuery, each func(l
 
 // AllPostings implements ledger.View.
 func (v viewer) AllPostings(ctx context.Context, each func(ledger.Posting, int64) error) error {
-	for _, list := range v.books.pages {
-		for _, p := range list {
-			if err := v.one(ctx, each(p, p.Account.ID)); err != nil {
-				return err
+	for i := range v.books.pages {
+		for _, list := range v.books.pages[i] {
+			for _, p := range list {
+				if err := v.one(ctx, each(p, p.Account.ID)); err != nil {
+					return err
+				}
 			}
 		}
 	}

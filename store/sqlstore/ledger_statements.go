@@ -7,8 +7,9 @@ type ledgerStatements struct {
 	accountByPath, accountsByPath, accountsByID, accountPage, openAccount, openTotals    string
 	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed         string
 	appendRecords                                                                        []string // SQLite, by ledgerSteps
-	totalOf, totalsOf, saveTotals, totalPage                                             string
-	lock, lockFree, fold, foldFree, patience, post, sealLock                             string // PostgreSQL
+	totalOf, totalsOf, totalPage, glance                                                 string
+	saveTotals                                                                           []string // SQLite, by ledgerSteps
+	lock, lockFree, fold, foldFree, patience, post, sealLock                             string   // PostgreSQL
 	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
 	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
 	postings, allPostings                                                                string
@@ -26,6 +27,7 @@ const (
 
 	journalColumns = 12 // without id
 	postingColumns = 8
+	strictColumns  = 5
 )
 
 func ledgerOf(d Dialect) *ledgerStatements {
@@ -63,7 +65,7 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	q.recordsByID = journal + among("id")
 	q.parts = journal + among("of") + " ORDER BY of, part"
 	q.totalsOf = "SELECT " + totalList + " FROM ledger_totals " + among("account_id")
-	q.saveTotals = "UPDATE ledger_totals SET posted = ?, held_debit = ?, held_credit = ?, version = ? WHERE account_id = ?"
+	q.glance = "SELECT coalesce((SELECT max(effective_at) FROM ledger_journal WHERE kind = 7), 0), coalesce((SELECT id FROM ledger_journal WHERE key = ?), 0)"
 	q.unsealed = journal + "WHERE id > ? ORDER BY id LIMIT ?"
 	last := "(SELECT running FROM ledger_postings WHERE account_id = ? AND layer = @ AND seq <= ? ORDER BY seq DESC, n DESC LIMIT 1)"
 	var layers []string
@@ -74,6 +76,8 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	for _, n := range ledgerSteps {
 		q.appendRecords = append(q.appendRecords, rowsOf("ledger_journal", strings.TrimPrefix(journalList, "id, "), journalColumns, n))
 		q.insertPostings = append(q.insertPostings, rowsOf("ledger_postings", postingList, postingColumns, n))
+		q.saveTotals = append(q.saveTotals, rowsOf("ledger_totals", totalList, strictColumns, n)+
+			" ON CONFLICT (account_id) DO UPDATE SET posted = excluded.posted, held_debit = excluded.held_debit, held_credit = excluded.held_credit, version = excluded.version")
 	}
 	return q
 }
@@ -116,14 +120,14 @@ func (q *ledgerStatements) postgres(journal string) {
 // each calls fn for every text.
 func (q *ledgerStatements) each(fn func(*string)) {
 	for _, s := range []*string{&q.accountByPath, &q.accountsByPath, &q.accountsByID, &q.accountPage, &q.openAccount, &q.openTotals,
-		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.saveTotals, &q.totalPage,
+		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.totalPage, &q.glance,
 		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockAt, &q.blockHolding, &q.blockPage, &q.insertBlock,
 		&q.unsealed, &q.running, &q.postings, &q.allPostings} {
 		if *s != "" {
 			fn(s)
 		}
 	}
-	for _, many := range [][]string{q.appendRecords, q.insertPostings} {
+	for _, many := range [][]string{q.appendRecords, q.insertPostings, q.saveTotals} {
 		for i := range many {
 			fn(&many[i])
 		}

@@ -19,8 +19,9 @@ type ledgerTx struct {
 	// value for each, and those that it opened.
 	own    map[int64]*ledger.Account
 	opened []*ledger.Account
-	// locked are the accounts under lock, sorted (PostgreSQL).
-	locked []int64
+	// closed is what ClosedBefore answers, if closedRead.
+	closed     int64
+	closedRead bool
 }
 
 // LedgerTx implements ledger.Keeper.
@@ -122,10 +123,24 @@ func (r *reader) accountsBy(ctx context.Context, text string, arg any) ([]*ledge
 // Keyed implements ledger.Tx.
 func (l *ledgerTx) Keyed(ctx context.Context, keys []string) ([]*ledger.Record, error) {
 	q := l.t.s.sql.ledger
-	if len(keys) == 1 {
+	switch {
+	case len(keys) != 1:
+		return l.records(ctx, q.recordsByKey, set(l.t.s.dialect, keys))
+	case l.t.s.dialect == Postgres:
 		return l.records(ctx, q.recordByKey, keys[0])
 	}
-	return l.records(ctx, q.recordsByKey, set(l.t.s.dialect, keys))
+	// A lone post mostly finds nothing: one statement says so, and what
+	// ClosedBefore asks next.
+	type answer struct{ closed, taken int64 }
+	a, err := one(ctx, l.t.q, func(row row) (a answer, err error) { return a, row.Scan(&a.closed, &a.taken) }, q.glance, keys[0])
+	if err != nil {
+		return nil, err
+	}
+	l.closed, l.closedRead = a.closed, true
+	if a.taken == 0 {
+		return nil, nil
+	}
+	return l.records(ctx, q.recordByKey, keys[0])
 }
 
 // Parts implements ledger.Tx.
@@ -149,6 +164,10 @@ func (l *ledgerTx) records(ctx context.Context, text string, args ...any) ([]*le
 
 // ClosedBefore implements ledger.Tx.
 func (l *ledgerTx) ClosedBefore(ctx context.Context) (int64, error) {
+	if l.closedRead {
+		l.closedRead = false
+		return l.closed, nil
+	}
 	return l.t.closedBefore(ctx)
 }
 
@@ -185,7 +204,6 @@ func (l *ledgerTx) Open(ctx context.Context, specs []ledger.Spec) ([]*ledger.Acc
 			if _, err := l.t.q.exec(ctx, l.t.s.sql.ledger.openTotals, []any{id}); err != nil {
 				return nil, err
 			}
-			l.locked = append(l.locked, id)
 		}
 		opened[i] = l.same(&ledger.Account{ID: id, Spec: *s})
 		l.opened = append(l.opened, opened[i])
@@ -221,7 +239,6 @@ func (l *ledgerTx) Lock(ctx context.Context, must, may []int64) ([]ledger.Locked
 	for i, t := range locked {
 		ids[i] = t.ID
 	}
-	l.locked = append(l.locked, ids...)
 	// What was raised meanwhile counts, too.
 	folded, err := all(ctx, l.t.q, scanLocked, q.fold, []any{set(Postgres, ids)})
 	if err != nil {
@@ -295,10 +312,18 @@ func (l *ledgerTx) appendSQLite(ctx context.Context, records []*ledger.Record, d
 			from += size
 		}
 	}
-	for i := range deltas {
-		d := &deltas[i]
-		if _, err := l.t.q.exec(ctx, q.saveTotals, []any{d.Totals.Posted, d.Totals.HeldDebit, d.Totals.HeldCredit, d.Version, d.Account.ID}); err != nil {
-			return err
+	from = 0
+	for i, size := range ledgerSteps {
+		for len(deltas)-from >= size {
+			args := make([]any, 0, size*strictColumns)
+			for j := range deltas[from : from+size] {
+				d := &deltas[from+j]
+				args = append(args, d.Account.ID, d.Totals.Posted, d.Totals.HeldDebit, d.Totals.HeldCredit, d.Version)
+			}
+			if _, err := l.t.q.exec(ctx, q.saveTotals[i], args); err != nil {
+				return err
+			}
+			from += size
 		}
 	}
 	return nil

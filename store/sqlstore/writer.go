@@ -18,7 +18,8 @@ import (
 // caller its own result. The functions run in the writer's goroutine: handing
 // the transaction from one caller's to the next cost a tenth of the time. It
 // lives only while Updates wait, and holds no lock and no connection otherwise;
-// nobody waits for a timer to fill a batch.
+// nobody waits for a timer to fill a batch. A lone caller's function runs in
+// its own goroutine.
 //
 // A function that fails is undone alone: most fail before they write anything.
 // For one that wrote first, the whole transaction is rolled back and the batch
@@ -49,7 +50,7 @@ type writer struct {
 	running bool
 	idle    sync.WaitGroup // the writer's goroutine
 
-	caution int // batches that still use savepoints; the writer's goroutine only
+	caution int // batches that still use savepoints; whoever is at work only
 }
 
 // turn is one Update on its way through the writer.
@@ -69,7 +70,9 @@ var errGone = errors.New("payment: the function of Update ended its goroutine")
 
 func (w *writer) update(ctx context.Context, fn func(context.Context, *tx) error) error {
 	t := &turn{ctx: ctx, fn: fn, result: make(chan error, 1)}
-	w.enqueue(t)
+	if !w.enqueue(t) {
+		w.alone(t)
+	}
 	err := w.await(t)
 	if errors.Is(err, errGone) {
 		runtime.Goexit() // as if it had run here: t.FailNow in a test ends the test
@@ -79,6 +82,11 @@ func (w *writer) update(ctx context.Context, fn func(context.Context, *tx) error
 
 // await waits for the result of a turn, or leaves the queue.
 func (w *writer) await(t *turn) error {
+	select {
+	case err := <-t.result: // it ran in this goroutine
+		return err
+	default:
+	}
 	patience := time.NewTimer(w.s.options.BusyTimeout)
 	defer patience.Stop()
 	select {
@@ -96,15 +104,35 @@ func (w *writer) await(t *turn) error {
 	return <-t.result // it has begun: its own calls end with ctx
 }
 
-func (w *writer) enqueue(t *turn) {
+// enqueue puts a turn into the queue, or reports that nobody is at work: then
+// the caller is.
+func (w *writer) enqueue(t *turn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.waiting = append(w.waiting, t)
 	if !w.running {
-		w.running = true
+		w.running, t.taken = true, true
 		w.idle.Add(1)
-		go w.work()
+		return false
 	}
+	w.waiting = append(w.waiting, t)
+	return true
+}
+
+// alone carries out the turn of a lone caller in the caller's own goroutine:
+// to go through another one and back takes longer than the work. Those who
+// come meanwhile are served by a goroutine of the writer's.
+func (w *writer) alone(t *turn) {
+	defer func() { // also when the function ends its goroutine
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.waiting) == 0 {
+			w.running = false
+			w.idle.Done()
+			return
+		}
+		go w.work()
+	}()
+	w.commit([]*turn{t}, true)
 }
 
 // leave takes a turn that has not begun out of the queue.
@@ -147,19 +175,20 @@ func (w *writer) work() {
 		}
 	}()
 	for batch := w.take(maxBatch, true); batch != nil; batch = w.take(maxBatch, true) {
-		w.commit(batch)
+		w.commit(batch, false)
 	}
 	done = true
 	w.idle.Done()
 }
 
 // commit carries out a batch in one transaction, and once more, carefully, if
-// what a function of it wrote could not be taken back alone.
-func (w *writer) commit(batch []*turn) {
+// what a function of it wrote could not be taken back alone. With alone, nobody
+// else's turn joins it.
+func (w *writer) commit(batch []*turn, alone bool) {
 	careful := w.caution > 0
 	w.caution = max(0, w.caution-1)
 	for len(batch) > 0 {
-		if batch = w.transact(batch, careful); len(batch) > 0 {
+		if batch = w.transact(batch, careful, alone); len(batch) > 0 {
 			careful, w.caution = true, cautious
 		}
 	}
@@ -167,7 +196,7 @@ func (w *writer) commit(batch []*turn) {
 
 // transact carries out a batch in one transaction. It returns the turns that
 // have to go through another one: the transaction is rolled back.
-func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
+func (w *writer) transact(batch []*turn, careful, alone bool) (again []*turn) {
 	b, end, err := w.begin()
 	if err != nil {
 		for _, t := range batch {
@@ -229,7 +258,7 @@ func (w *writer) transact(batch []*turn, careful bool) (again []*turn) {
 			}
 		}
 		// Whoever came meanwhile shares the commit.
-		if count < maxBatch && time.Since(start) < maxBatchTime {
+		if !alone && count < maxBatch && time.Since(start) < maxBatchTime {
 			batch = w.take(maxBatch-count, false)
 		}
 	}

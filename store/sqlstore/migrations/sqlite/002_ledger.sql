@@ -54,7 +54,7 @@ CREATE INDEX ledger_seals_high ON ledger_seals (high);
 
 -- The page of each account: what sealed rows post to it.
 CREATE TABLE ledger_postings (
-    account_id INTEGER NOT NULL REFERENCES ledger_accounts (id),
+    account_id INTEGER NOT NULL,
     -- 0 posted (debits positive), 1 held debit, 2 held credit
     layer      INTEGER NOT NULL,
     seq        INTEGER NOT NULL,
