@@ -13,6 +13,7 @@ import (
 	"github.com/tender-go/payment"
 	"github.com/tender-go/payment/ledger"
 	"github.com/tender-go/payment/ledger/posting"
+	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/fake"
 	"github.com/tender-go/payment/store/memstore"
 )
@@ -210,4 +211,43 @@ func TestRunRunsParticipants(t *testing.T) {
 	}
 	require.Contains(t, heard.String(), "faulty")
 	require.Contains(t, heard.String(), "no database")
+}
+
+// feeBank tells its fee only to those who ask.
+type feeBank struct {
+	*fake.Provider
+	fee money.Amount
+}
+
+func (b *feeBank) Lookup(ctx context.Context, r payment.LookupRequest) (payment.Result, error) {
+	res, err := b.Provider.Lookup(ctx, r)
+	res.Fee = b.fee
+	return res, err
+}
+
+// A fee that is learned by asking about what is known is booked, once, and
+// corrected when the provider says otherwise.
+func TestBooksOfAFeeThatIsLearnedLate(t *testing.T) {
+	t.Parallel()
+	onStores(t, func(t *testing.T, store payment.Store) {
+		bank := &feeBank{fee: usd(3_20)}
+		s := open(t, store, fake.Options{}, func(c *payment.Config) {
+			bank.Provider = fake.New(fake.Options{Now: c.Now})
+			c.Providers = []payment.Provider{bank}
+		})
+		p := s.mustPay(s.market("order-1"))
+		for _, fee := range []string{"3.20", "3.20", "2.90"} {
+			if fee == "2.90" {
+				bank.fee = usd(2_90)
+			}
+			before := len(s.events(p.ID))
+			_, err := s.pay.Sync(s.ctx, p.ID)
+			require.NoError(t, err)
+			_, err = s.pay.Sync(s.ctx, p.ID)
+			require.NoError(t, err)
+			require.LessOrEqual(t, len(s.events(p.ID)), before+1, "asking again fills no outbox")
+			s.balances(map[string]string{"fees:psp:fake:USD": fee})
+		}
+		s.balances(map[string]string{clearingUSD: "97.10"})
+	})
 }
