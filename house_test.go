@@ -30,6 +30,7 @@ var mayImport = []struct {
 	{"money", nil, []string{"github.com/shopspring/decimal"}, "money is the leaf"},
 	{"ledger/posting", []string{".", "money", "ledger"}, nil, "the rules stand between payments and the ledger"},
 	{"ledger", []string{"money"}, nil, "the ledger stands on money alone"},
+	{"internal/ledgertest", []string{"money", "ledger"}, nil, "it fills books for tests"},
 	{"internal/", []string{".", "money", "internal/"}, nil, "internal packages serve the core and carry no third party"},
 	{".", []string{"money", "internal/"}, nil, "the core knows no SDK, no SQL and no satellite"},
 	{"provider/stripe", []string{".", "money", "internal/"}, []string{"github.com/stripe/stripe-go/v76"}, "an adapter imports the core and its own SDK, never another adapter"},
