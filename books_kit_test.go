@@ -55,6 +55,9 @@ func (s *shop) audit() {
 	t, err := s.books.Book().TrialBalance(s.ctx, ledger.AsOf{})
 	require.NoError(s.t, err)
 	require.True(s.t, t.Foots(), "the books do not foot: %+v", t.Sums)
+	proof, err := s.books.Book().Verify(s.ctx, ledger.VerifyOptions{})
+	require.NoError(s.t, err)
+	require.True(s.t, proof.OK(), "%s\n%v", proof, proof.Problems)
 	owed := map[money.Currency]int64{}
 	for _, p := range all {
 		n := p.Totals

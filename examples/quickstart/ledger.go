@@ -13,8 +13,8 @@ import (
 
 // ledgerReport is what the double-entry books say in the end.
 type ledgerReport struct {
-	trial  *ledger.TrialBalance
-	posted int64 // transactions
+	trial    *ledger.TrialBalance
+	verified *ledger.Report
 }
 
 // readLedger takes the trial balance, and names every payment that the books
@@ -35,16 +35,22 @@ func readLedger(ctx context.Context, books *posting.Books, rows []row) (ledgerRe
 	if rep.trial, err = books.Book().TrialBalance(ctx, ledger.AsOf{}); err != nil {
 		return rep, nil, err
 	}
-	rep.posted = rep.trial.Seq + int64(rep.trial.Unsealed)
 	if !rep.trial.Foots() {
 		wrong = append(wrong, "the books do not foot")
+	}
+	// Last of all: was anything changed, removed or cut off since it was booked?
+	if rep.verified, err = books.Book().Verify(ctx, ledger.VerifyOptions{}); err != nil {
+		return rep, nil, err
+	}
+	if !rep.verified.OK() {
+		wrong = append(wrong, "the books do not verify")
 	}
 	return rep, wrong, nil
 }
 
 // print writes the trial balance, one currency after the other.
 func (rep *ledgerReport) print(out io.Writer) {
-	fmt.Fprintf(out, "\n%-44s %-10s %17s %17s %17s\n", "TRIAL BALANCE", "", "debit", "credit", "held")
+	fmt.Fprintf(out, "\n%-46s %-9s %17s %17s %17s\n", "TRIAL BALANCE", "", "debit", "credit", "held")
 	for _, sum := range rep.trial.Sums {
 		for _, l := range rep.trial.Lines {
 			if l.Debit.Currency() != sum.Currency || l.Debit.IsZero() && l.Credit.IsZero() && l.PendingDebit.IsZero() && l.PendingCredit.IsZero() {
@@ -54,14 +60,27 @@ func (rep *ledgerReport) print(out io.Writer) {
 			if held.IsZero() {
 				held = l.PendingCredit
 			}
-			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%-44s %-10s %17s %17s %17s", l.Account, l.Type, cell(l.Debit), cell(l.Credit), cell(held)), " "))
+			fmt.Fprintln(out, strings.TrimRight(fmt.Sprintf("%-46s %-9s %17s %17s %17s", l.Account, l.Type, cell(l.Debit), cell(l.Credit), cell(held)), " "))
 		}
 		left, err := sum.Debit.Sub(sum.Credit)
 		if err != nil {
 			left = sum.Debit
 		}
-		fmt.Fprintf(out, "%-44s %-10s %17s %17s   debits less credits: %s\n\n", sum.Currency, "", show(sum.Debit), show(sum.Credit), show(left))
+		foot := fmt.Sprintf("%s, debits less credits: %s", sum.Currency, show(left))
+		fmt.Fprintf(out, "%-46s %-9s %17s %17s\n\n", foot, "sum", show(sum.Debit), show(sum.Credit))
 	}
+}
+
+// printVerified writes the last line: what the proof of the books came to.
+func (rep *ledgerReport) printVerified(out io.Writer) {
+	v := rep.verified
+	if !v.OK() {
+		for _, p := range v.Problems {
+			fmt.Fprintln(out, "verify     "+p.String())
+		}
+		return
+	}
+	fmt.Fprintf(out, "verify     passed: %d transactions, %d postings on %d accounts; every one balances, none was changed or removed\n", v.Records, v.Postings, v.Accounts)
 }
 
 // cell is an amount, and nothing for zero.

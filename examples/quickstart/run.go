@@ -245,4 +245,5 @@ func (rep *report) print(out io.Writer, set settings, took time.Duration) {
 	fmt.Fprintln(out)
 	fmt.Fprintf(out, "time       %s\n", took.Round(time.Millisecond))
 	rep.ledger.print(out)
+	rep.ledger.printVerified(out)
 }

@@ -73,7 +73,7 @@ func (w *world) checkBooks() {
 	}
 	kept := map[*payment.Payment]map[string]int64{}
 	err = w.disk.Ledger().View(quiet, func(ctx context.Context, v ledger.View) error {
-		return v.Journal(ctx, func(r *ledger.Record, broken error) error {
+		return v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 			if broken != nil {
 				return broken
 			}

@@ -52,7 +52,7 @@ func (b *Books) Compare(ctx context.Context, payments ...*payment.Payment) ([]Di
 		for _, t := range all {
 			clear(t.sums)
 		}
-		return v.Journal(ctx, func(r *ledger.Record, broken error) error {
+		return v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 			if broken != nil {
 				return broken
 			}

@@ -118,10 +118,7 @@ func TestDocExample(t *testing.T) { //nolint:paralleltest // see above
 		}))
 		what := "**" + step.what + "**"
 		require.NoError(t, store.Ledger().View(ctx, func(ctx context.Context, v ledger.View) error {
-			return v.Journal(ctx, func(r *ledger.Record, err error) error {
-				if r.ID <= seen {
-					return err
-				}
+			return v.Journal(ctx, seen, 0, func(r *ledger.Record, err error) error {
 				seen = r.ID
 				for _, l := range r.Lines {
 					amount := exampleAmount(l)
