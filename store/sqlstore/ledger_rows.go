@@ -52,7 +52,7 @@ func scanRecord(r row) (*recordRow, error) {
 		j.Metadata = []byte(metadata.String)
 	}
 	// NULL stands for what is not there: a value in its place was never written.
-	j.bad = int64(j.Kind) != j.kind || len(j.fingerprint) != len(j.Fingerprint) || effective.Valid && effective.Int64 == j.Recorded ||
+	j.bad = int64(j.Kind) != j.kind || len(j.fingerprint) != len(j.Fingerprint) || effective.Valid != (effectiveOf(&j.Record) != nil) ||
 		expires.Valid && expires.Int64 == 0 || of.Valid && of.Int64 == 0 || part.Valid && part.Int64 == 0 ||
 		description.Valid && description.String == "" || metadata.Valid && metadata.String == ""
 	copy(j.Fingerprint[:], j.fingerprint)
