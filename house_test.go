@@ -97,7 +97,7 @@ func under(path string, folders []string) bool {
 func TestImportRules(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if s.test || strings.HasPrefix(s.folder, "internal/simulation") || s.folder == "internal/pgtest" || strings.HasPrefix(s.folder, "examples/") || strings.HasPrefix(s.folder, "internal/bench") {
+		if s.test || strings.HasPrefix(s.folder, "internal/simulation") || s.folder == "internal/pgtest" || s.folder == "internal/crash" || strings.HasPrefix(s.folder, "examples/") || strings.HasPrefix(s.folder, "internal/bench") {
 			continue
 		}
 		for _, rule := range mayImport {
@@ -128,7 +128,7 @@ func TestImportRules(t *testing.T) {
 
 func TestNobodyImportsTestingInProduction(t *testing.T) {
 	t.Parallel()
-	kits := []string{"provider/providertest", "store/storetest", "internal/pgtest", "internal/simulation", "paymenttest"}
+	kits := []string{"provider/providertest", "store/storetest", "internal/pgtest", "internal/crash", "internal/simulation", "paymenttest"}
 	for _, s := range sources(t) {
 		if s.test || under(s.folder, kits) {
 			continue
@@ -180,7 +180,7 @@ func TestNoInitNoUtil(t *testing.T) {
 func TestNoEnvironmentNoWallClock(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if s.test || under(s.folder, []string{"examples", "sandbox/cmd", "internal/pgtest", "internal/simulation", "internal/bench", "provider/providertest", "store/storetest"}) {
+		if s.test || under(s.folder, []string{"examples", "sandbox/cmd", "internal/pgtest", "internal/crash", "internal/simulation", "internal/bench", "provider/providertest", "store/storetest"}) {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

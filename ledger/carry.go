@@ -19,10 +19,10 @@ import (
 // refused leaves nothing behind.
 func Carry(ctx context.Context, tx Tx, requests []*Request) (aside []*Request, err error) {
 	for len(requests) > 0 {
-		n := independent(requests)
 		c := carriers.Get().(*carrier) //nolint:forcetypeassert // nothing else is in it
-		c.tx, c.requests = tx, requests[:n]
+		c.tx, c.requests = tx, requests[:independent(requests)]
 		waiting, err := c.carry(ctx)
+		n := len(c.requests)
 		c.reset()
 		carriers.Put(c)
 		if err != nil {
@@ -30,35 +30,69 @@ func Carry(ctx context.Context, tx Tx, requests []*Request) (aside []*Request, e
 		}
 		aside = append(aside, waiting...)
 		requests = requests[n:]
+		if len(waiting) > 0 {
+			requests, aside = behind(requests, aside)
+		}
 	}
 	return aside, nil
 }
 
 // independent counts the requests that can be decided in one go: as many as
-// name no key that one before them writes, or draws from. A group stays
-// together.
+// name no key that one before them names, or follow the end of a period. A
+// group stays together.
 func independent(requests []*Request) int {
 	if len(requests) == 1 {
 		return 1
 	}
-	written := make(map[string]bool, len(requests))
-	from := 0 // where the group of request i begins
+	named := make(map[string]int, len(requests)) // by the request at that place
+	from, closes := 0, false                     // where the group of request i begins
 	for i, r := range requests {
-		if i > 0 && (r.group == nil || r.group != requests[i-1].group) {
+		if !together(requests, i) {
+			if closes {
+				return i
+			}
 			from = i
 		}
-		if written[r.key] || r.of != "" && written[r.of] {
-			if from > 0 {
+		for _, key := range [...]string{r.key, r.of} {
+			if at, ok := named[key]; ok && at < from {
 				return from
 			}
-			return max(i, 1)
+			if key != "" {
+				named[key] = i
+			}
 		}
-		written[r.key] = true
-		if r.of != "" {
-			written[r.of] = true // what one draws from it, the next must see
-		}
+		closes = closes || r.kind == KindClose
 	}
 	return len(requests)
+}
+
+// together reports whether a request belongs to the group of the one before.
+func together(requests []*Request, i int) bool {
+	return i > 0 && requests[i].group != nil && requests[i].group == requests[i-1].group
+}
+
+// behind sets aside what names a key of those that wait: it comes after them.
+func behind(requests, aside []*Request) (rest, all []*Request) {
+	waits := make(map[string]bool, len(aside))
+	for _, r := range aside {
+		waits[r.key] = true
+	}
+	for from := 0; from < len(requests); {
+		to, after := from, false
+		for ; to == from || to < len(requests) && together(requests, to); to++ {
+			after = after || waits[requests[to].key] || waits[requests[to].of]
+		}
+		if !after {
+			rest = append(rest, requests[from:to]...)
+		} else {
+			for _, r := range requests[from:to] {
+				waits[r.key] = true
+				aside = append(aside, r)
+			}
+		}
+		from = to
+	}
+	return rest, aside
 }
 
 // carriers are used again: most rounds are of one request, and would make more
@@ -130,15 +164,22 @@ func (c *carrier) carry(ctx context.Context) (aside []*Request, err error) {
 	if err := c.read(ctx); err != nil {
 		return nil, err
 	}
-	for _, r := range c.requests {
-		c.resolve(r)
+	from := 0 // where the group of request i begins
+	for i, r := range c.requests {
+		if !together(c.requests, i) {
+			from = i
+		}
+		if !c.resolve(r, from == 0) {
+			c.requests = c.requests[:from]
+			break
+		}
 	}
 	if err := c.lock(ctx); err != nil {
 		return nil, err
 	}
 	for from := 0; from < len(c.requests); {
 		to := from + 1
-		for g := c.requests[from].group; g != nil && to < len(c.requests) && c.requests[to].group == g; {
+		for to < len(c.requests) && together(c.requests, to) {
 			to++
 		}
 		c.decide(c.requests[from:to])
@@ -261,7 +302,9 @@ func (c *carrier) history(ctx context.Context, records []*Record) error {
 }
 
 // resolve finds the accounts of a request and makes its record, or refuses it.
-func (c *carrier) resolve(r *Request) {
+// It returns false for one that has to be left to the next round; first says
+// that nothing came before it in this one.
+func (c *carrier) resolve(r *Request, first bool) bool {
 	if old := c.recorded(r.key); old != nil {
 		r.record = old
 		r.Receipt.Replayed = true
@@ -270,24 +313,42 @@ func (c *carrier) resolve(r *Request) {
 			r.refuse(&Error{Kind: ErrKeyConflict, Problem: "was used for something else (" + old.Kind.String() + " recorded " + instant(old.Recorded).Format("2006-01-02 15:04:05") + ")",
 				Remedy: "use another key for another wish, and the same content for a retry"})
 		}
-		return
+		return true
+	}
+	if !first && c.stale(r) {
+		return false
 	}
 	rec := r.newRecord()
 	if !c.find(r) || !c.open(r, rec) {
-		return
+		return true
 	}
 	switch r.kind {
 	case KindPost, KindHold:
 		rec.setLines(r)
 	case KindClose:
+		c.closed = rec.Effective // for the rest of its group
 	default:
 		if err := c.draw(r, rec); err != nil {
 			r.refuse(err)
-			return
+			return true
 		}
 	}
 	r.record = rec
 	c.touch(r)
+	return true
+}
+
+// stale reports whether a request takes an account for something else than one
+// before it that would open the account. It depends on whether that one is
+// accepted, which is not decided yet.
+func (c *carrier) stale(r *Request) bool {
+	for i := range r.legs {
+		l := &r.legs[i]
+		if a := c.accounts[l.at]; a != nil && a.ID == 0 && a.Spec != l.spec {
+			return true
+		}
+	}
+	return false
 }
 
 // open refuses what is dated into a closed period.

@@ -90,8 +90,9 @@ type Settlement struct {
 	// Hold is the key of the pending transaction.
 	Hold string
 	// Amount of its debit side to be posted; each entry gets its share by
-	// largest remainder over what it still holds. The zero Amount with no
-	// Entries is all that is left. A hold of several currencies needs Entries.
+	// largest remainder over what it still holds, where several of one account
+	// on one side count as one. The zero Amount with no Entries is all that is
+	// left. A hold of several currencies needs Entries.
 	Amount money.Amount
 	// Entries says what is posted entry by entry, instead of Amount: accounts
 	// and sides of the hold, at most what each still holds.

@@ -10,11 +10,11 @@ import (
 // This file makes the lines of what draws on an earlier record: settlements,
 // voids and expiries of a hold, reversals of what was posted.
 
-// remaining is what is left of one line of the earlier record.
+// remaining is what is left of the earlier record on one side of an account.
 type remaining struct {
-	line Line
-	side Side
-	left int64 // positive
+	account *Account
+	side    Side
+	left    int64 // not negative
 }
 
 // draw makes the lines of r's record from the record that it names.
@@ -25,10 +25,17 @@ func (c *carrier) draw(r *Request, rec *Record) *Error {
 	}
 	parts := c.parts[of.ID]
 	rec.Of, rec.Part = of.ID, len(parts)+1
+	by := drawHold
 	if r.kind == KindReversal {
-		return drawBack(r, rec, of, parts)
+		by = drawBack
 	}
-	return drawHold(r, rec, of, parts)
+	if err := by(r, rec, of, parts); err != nil {
+		return err
+	}
+	if r.group != nil { // the next of the group comes after it, or none is recorded
+		c.parts[of.ID] = append(parts, rec)
+	}
+	return nil
 }
 
 // drawHold settles or ends a hold.
@@ -56,7 +63,7 @@ func drawHold(r *Request, rec, of *Record, parts []*Record) *Error {
 	for i := range left {
 		l := &left[i]
 		if shares[i] > 0 {
-			rec.Lines = append(rec.Lines, Line{l.line.Account, heldLayer(l.side), -shares[i]}, Line{l.line.Account, Posted, int64(l.side) * shares[i]})
+			rec.Lines = append(rec.Lines, Line{l.account, heldLayer(l.side), -shares[i]}, Line{l.account, Posted, int64(l.side) * shares[i]})
 			l.left -= shares[i]
 		}
 		all = all && l.left == 0
@@ -72,7 +79,7 @@ func drawHold(r *Request, rec, of *Record, parts []*Record) *Error {
 func release(lines []Line, left []remaining) []Line {
 	for _, l := range left {
 		if l.left > 0 {
-			lines = append(lines, Line{l.line.Account, heldLayer(l.side), -l.left})
+			lines = append(lines, Line{l.account, heldLayer(l.side), -l.left})
 		}
 	}
 	return lines
@@ -101,30 +108,29 @@ func drawBack(r *Request, rec, of *Record, parts []*Record) *Error {
 	rec.Final = true
 	for i := range left {
 		if shares[i] > 0 {
-			rec.Lines = append(rec.Lines, Line{left[i].line.Account, Posted, -int64(left[i].side) * shares[i]})
+			rec.Lines = append(rec.Lines, Line{left[i].account, Posted, -int64(left[i].side) * shares[i]})
 		}
 		rec.Final = rec.Final && shares[i] == left[i].left
 	}
 	return nil
 }
 
-// leftOf is what the parts have left of a record, line by line. Of a settlement
+// leftOf is what the parts have left of a record, by account and side: a part
+// does not say which of several lines of one account it took. Of a settlement
 // only what it posted counts.
 func leftOf(of *Record, parts []*Record) []remaining {
 	hold := of.Kind == KindHold
-	var left []remaining
+	left := make([]remaining, 0, len(of.Lines))
 	for _, l := range of.Lines {
 		switch {
-		case hold && l.Layer != Posted:
-			side := DebitSide
-			if l.Layer == HeldCredit {
-				side = CreditSide
-			}
-			left = append(left, remaining{line: l, side: side, left: l.Amount})
+		case hold && l.Layer == HeldDebit:
+			left = put(left, l, DebitSide, l.Amount)
+		case hold && l.Layer == HeldCredit:
+			left = put(left, l, CreditSide, l.Amount)
 		case !hold && l.Layer == Posted && l.Amount > 0:
-			left = append(left, remaining{line: l, side: DebitSide, left: l.Amount})
+			left = put(left, l, DebitSide, l.Amount)
 		case !hold && l.Layer == Posted && l.Amount < 0:
-			left = append(left, remaining{line: l, side: CreditSide, left: -l.Amount})
+			left = put(left, l, CreditSide, -l.Amount)
 		}
 	}
 	for _, p := range parts {
@@ -144,14 +150,25 @@ func leftOf(of *Record, parts []*Record) []remaining {
 	return left
 }
 
-// take lowers what is left on an account and side: where it has several lines,
-// the earlier ones first. It returns what was more than all of them.
+// put adds to what is left on an account and side.
+func put(left []remaining, l Line, side Side, amount int64) []remaining {
+	for i := range left {
+		if left[i].account.ID == l.Account.ID && left[i].side == side {
+			left[i].left += amount
+			return left
+		}
+	}
+	return append(left, remaining{account: l.Account, side: side, left: amount})
+}
+
+// take lowers what is left on an account and side. It returns what was more
+// than that.
 func take(left []remaining, a *Account, side Side, amount int64) (over int64) {
 	for i := range left {
-		if l := &left[i]; l.line.Account.ID == a.ID && l.side == side {
+		if l := &left[i]; l.account.ID == a.ID && l.side == side {
 			n := min(amount, l.left)
 			l.left -= n
-			amount -= n
+			return amount - n
 		}
 	}
 	return amount
@@ -194,7 +211,7 @@ func proportional(r *Request, of *Record, left []remaining) ([]int64, *Error) {
 			if left[i].side != side {
 				continue
 			}
-			if c := left[i].line.Account.Currency; c != r.amount.Currency() {
+			if c := left[i].account.Currency; c != r.amount.Currency() {
 				return nil, &Error{Kind: ErrCurrency, Field: "Amount", Problem: fmt.Sprintf("is %s, and %s is in %s", r.amount, strconv.Quote(of.Key), c), Remedy: "give an amount in that currency; what is in several needs Entries"}
 			}
 			weights, at = append(weights, money.Of(left[i].left, r.amount.Currency())), append(at, i)

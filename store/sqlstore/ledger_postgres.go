@@ -241,7 +241,7 @@ func (p *post) records(records []*ledger.Record) {
 		} else {
 			p.kinds.number(int64(r.Kind))
 		}
-		if r.Effective == r.Recorded {
+		if effectiveOf(r) == nil {
 			p.effective.null()
 		} else {
 			p.effective.number(r.Effective)

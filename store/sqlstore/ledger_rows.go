@@ -52,7 +52,7 @@ func scanRecord(r row) (*recordRow, error) {
 		j.Metadata = []byte(metadata.String)
 	}
 	// NULL stands for what is not there: a value in its place was never written.
-	j.bad = int64(j.Kind) != j.kind || len(j.fingerprint) != len(j.Fingerprint) || effective.Valid && effective.Int64 == j.Recorded ||
+	j.bad = int64(j.Kind) != j.kind || len(j.fingerprint) != len(j.Fingerprint) || effective.Valid != (effectiveOf(&j.Record) != nil) ||
 		expires.Valid && expires.Int64 == 0 || of.Valid && of.Int64 == 0 || part.Valid && part.Int64 == 0 ||
 		description.Valid && description.String == "" || metadata.Valid && metadata.String == ""
 	copy(j.Fingerprint[:], j.fingerprint)
@@ -92,11 +92,17 @@ func scanBlockRow(r row) (b blockRow, err error) {
 	if err = r.Scan(&b.First, &ids, &b.Marks, &head, &b.Sealed, &b.Closed, &b.High, &b.Gaps); err != nil {
 		return b, err
 	}
-	if b.IDs, err = unpack(ids); err != nil || len(head) != len(b.Head) {
+	var whole bool
+	if b.IDs, whole = unpacked(ids); !whole || len(head) != len(b.Head) {
 		return blockRow{ledger.Block{First: b.First}, fmt.Errorf("the block of number %d: %w", b.First, ledger.ErrCorrupt)}, nil
 	}
 	copy(b.Head[:], head)
 	return b, nil
+}
+
+func unpacked(b []byte) (ids []int64, ok bool) {
+	ids, err := unpack(b)
+	return ids, err == nil
 }
 
 // array writes a PostgreSQL array as text, which every driver can send.

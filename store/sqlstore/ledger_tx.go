@@ -331,13 +331,14 @@ func (l *ledgerTx) appendSQLite(ctx context.Context, records []*ledger.Record, d
 }
 
 func appendRecord(args []any, r *ledger.Record) []any {
-	return append(args, r.Key, int64(r.Kind), r.Fingerprint[:], r.Recorded, effective(r), positive(r.Expires), positive(r.Of), positive(int64(r.Part)),
+	return append(args, r.Key, int64(r.Kind), r.Fingerprint[:], r.Recorded, effectiveOf(r), positive(r.Expires), positive(r.Of), positive(int64(r.Part)),
 		flagInt(r.Final), ledger.AppendLines(make([]byte, 0, 8*len(r.Lines)), r.Lines), filled(r.Description), filled(string(r.Metadata)))
 }
 
-// effective is NULL where it is the time of recording.
-func effective(r *ledger.Record) any {
-	if r.Effective == r.Recorded {
+// effectiveOf is NULL where it is the time of recording, except for closings,
+// which are looked for by it.
+func effectiveOf(r *ledger.Record) any {
+	if r.Effective == r.Recorded && r.Kind != ledger.KindClose {
 		return nil
 	}
 	return r.Effective

@@ -9,31 +9,35 @@ import (
 	"github.com/tender-go/payment"
 )
 
+func needsJoin(f Fixture) string {
+	if f.Join == nil {
+		return "Join"
+	}
+	return ""
+}
+
+func needsReopen(f Fixture) string {
+	if f.Reopen == nil {
+		return "Reopen"
+	}
+	return ""
+}
+
+func needsSecond(f Fixture) string {
+	if f.Second == nil {
+		return "Second"
+	}
+	return ""
+}
+
+func needsLose(f Fixture) string {
+	if f.LoseCommit == nil {
+		return "LoseCommit"
+	}
+	return ""
+}
+
 func hostRules() []rule {
-	needsJoin := func(f Fixture) string {
-		if f.Join == nil {
-			return "Join"
-		}
-		return ""
-	}
-	needsReopen := func(f Fixture) string {
-		if f.Reopen == nil {
-			return "Reopen"
-		}
-		return ""
-	}
-	needsSecond := func(f Fixture) string {
-		if f.Second == nil {
-			return "Second"
-		}
-		return ""
-	}
-	needsLose := func(f Fixture) string {
-		if f.LoseCommit == nil {
-			return "LoseCommit"
-		}
-		return ""
-	}
 	return []rule{
 		{name: "reopen", check: reopen, needs: needsReopen,
 			why: "what was committed is there after a crash, and what was not is not"},

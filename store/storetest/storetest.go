@@ -78,6 +78,7 @@ func rules() []rule {
 	all = append(all, listRules()...)
 	all = append(all, recordRules()...)
 	all = append(all, hostRules()...)
+	all = append(all, ledgerRules()...)
 	return all
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -474,6 +475,7 @@ func (r *recorder) Skip(...any) {
 func TestTeeth(t *testing.T) {
 	t.Parallel()
 	all := breakers()
+	maps.Copy(all, ledgerBreakers())
 	for _, rule := range rules() {
 		open, ok := all[rule.name]
 		delete(all, rule.name)
