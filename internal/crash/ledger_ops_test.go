@@ -1,8 +1,9 @@
+//go:build unix
+
 package crash_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -279,8 +280,6 @@ func (b books) marks(n int) string {
 }
 
 const ordersTable = "CREATE TABLE crash_orders (key VARCHAR(128) PRIMARY KEY, minor BIGINT NOT NULL)"
-
-var _ *sql.DB // see asHost
 
 // author makes up what one caller asks for.
 type author struct {
