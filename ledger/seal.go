@@ -43,7 +43,7 @@ func (b *Book) seal(ctx context.Context, unless time.Duration) (total int, stand
 			if err != nil {
 				return err
 			}
-			if standby = last.Last() != b.sealed && now-last.Sealed < unless.Microseconds(); standby {
+			if standby = unless > 0 && last.Last() != b.sealed && now-last.Sealed < unless.Microseconds(); standby {
 				n, more = 0, false
 				return nil
 			}

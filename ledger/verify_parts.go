@@ -177,7 +177,7 @@ func (v *verifier) take(of, p *Record, hold bool, left map[sideOf]int64, bad fun
 	for i := range p.Lines {
 		l := &p.Lines[i]
 		var s sideOf
-		amount := l.Amount
+		var amount int64
 		switch {
 		case hold && l.Layer == Posted:
 			s, amount = drawable(false, l)

@@ -656,7 +656,7 @@ func TestLateRecords(t *testing.T) {
 		digest := spec.Digest()
 		c.accounts = append(c.accounts, &accountRow{int64(i + 1), path, spec.Currency, spec.Type, spec.Mode, digest[:]})
 	}
-	const n = 30_000
+	const n = 13_000
 	for id := int64(1); id <= n; id++ {
 		r := ledger.Record{ID: id, Kind: ledger.KindPost, Key: fmt.Sprint("k", id), Recorded: id, Effective: id}
 		c.journal = append(c.journal, &recordRow{Record: r, Lines: []lineRow{{1, ledger.Posted, 5}, {2, ledger.Posted, -5}}})
@@ -672,7 +672,7 @@ func TestLateRecords(t *testing.T) {
 	for len(left) > 0 {
 		var block []int64
 		rest := left[:0:0]
-		ahead := min(len(left), 1+r.IntN(25_000))
+		ahead := min(len(left), 1+r.IntN(12_000))
 		for i, id := range left {
 			if i < ahead && len(block) < 1000 && (r.IntN(11) == 0 || len(left) < 50) {
 				block = append(block, id)

@@ -92,11 +92,17 @@ func scanBlockRow(r row) (b blockRow, err error) {
 	if err = r.Scan(&b.First, &ids, &b.Marks, &head, &b.Sealed, &b.Closed, &b.High, &b.Gaps); err != nil {
 		return b, err
 	}
-	if b.IDs, err = unpack(ids); err != nil || len(head) != len(b.Head) {
+	var whole bool
+	if b.IDs, whole = unpacked(ids); !whole || len(head) != len(b.Head) {
 		return blockRow{ledger.Block{First: b.First}, fmt.Errorf("the block of number %d: %w", b.First, ledger.ErrCorrupt)}, nil
 	}
 	copy(b.Head[:], head)
 	return b, nil
+}
+
+func unpacked(b []byte) (ids []int64, ok bool) {
+	ids, err := unpack(b)
+	return ids, err == nil
 }
 
 // array writes a PostgreSQL array as text, which every driver can send.

@@ -80,7 +80,7 @@ func (r *reader) lastBlock(ctx context.Context, text string, args ...any) (ledge
 }
 
 // gap is a number that was given to a transaction which had not committed when
-// a higher one was sealed. Whoever holds it began before xid seen.
+// a higher one was sealed. The transaction that holds it has an xid below seen.
 type gap struct{ id, seen int64 }
 
 func packGaps(gaps []gap) []byte {
@@ -110,7 +110,13 @@ func unpackGaps(b []byte) ([]gap, error) {
 
 // Unsealed implements ledger.SealTx.
 func (st *sealTx) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, gaps []byte, err error) {
-	rows, gaps, err := st.t.unsealed(ctx, last, limit)
+	rows, gaps, err := st.t.unsealed(ctx, last, limit, func() (int64, error) {
+		// The sealer's own xid, which it is given only now, after what it read:
+		// whoever took one of the missing numbers had its own by then. (The
+		// xmax of the snapshot is no such bound: it comes right after the last
+		// that has ended, and those that are open may be above it.)
+		return one(ctx, st.t.q, func(row row) (xid int64, err error) { return xid, row.Scan(&xid) }, st.t.s.sql.ledger.ownXID)
+	})
 	if err != nil {
 		return nil, 0, nil, err
 	}
@@ -134,7 +140,9 @@ func (st *sealTx) Unsealed(ctx context.Context, last ledger.Block, limit int) (r
 // ids that are missing are noted, and looked for again, until no transaction
 // is left that could still write them. All is read by one statement, so that
 // what it sees and which transactions are open belong together.
-func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int) (found []*recordRow, gaps []byte, err error) {
+//
+// seen returns a bound for new gaps; nil leaves them out.
+func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int, seen func() (int64, error)) (found []*recordRow, gaps []byte, err error) {
 	if r.s.dialect == SQLite {
 		found, err = all(ctx, r.q, scanRecord, r.s.sql.ledger.unsealed, []any{last.High, int64(limit)})
 		return found, []byte{}, err
@@ -147,9 +155,9 @@ func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int) (fo
 	for i, g := range open {
 		ids[i] = g.id
 	}
-	var oldest, next int64
+	var oldest int64
 	found, err = all(ctx, r.q, func(row row) (*recordRow, error) {
-		return scanRecord(withSnapshot{row, &oldest, &next})
+		return scanRecord(withSnapshot{row, &oldest})
 	}, r.s.sql.ledger.unsealed, []any{set(Postgres, ids), last.High, int64(limit)})
 	if err != nil || len(found) == 0 {
 		return nil, last.Gaps, err
@@ -170,10 +178,17 @@ func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int) (fo
 			left = append(left, g)
 		}
 	}
-	for id := last.High + 1; id < high; id++ {
-		if !here[id] {
-			left = append(left, gap{id, next})
+	bound := int64(0)
+	for id := last.High + 1; id < high && seen != nil; id++ {
+		if here[id] {
+			continue
 		}
+		if bound == 0 {
+			if bound, err = seen(); err != nil {
+				return nil, nil, err
+			}
+		}
+		left = append(left, gap{id, bound})
 	}
 	return found, packGaps(left), nil
 }
@@ -183,15 +198,15 @@ func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int) (fo
 // noting all that it skips would take all memory.
 const maxGaps = 1 << 20
 
-// withSnapshot reads two columns before those of a row: the oldest transaction
-// that is open, and the next that will be.
+// withSnapshot reads a column before those of a row: the oldest transaction
+// that is open.
 type withSnapshot struct {
 	row
-	oldest, next *int64
+	oldest *int64
 }
 
 func (w withSnapshot) Scan(dest ...any) error {
-	return w.row.Scan(append([]any{w.oldest, w.next}, dest...)...)
+	return w.row.Scan(append([]any{w.oldest}, dest...)...)
 }
 
 // Running implements ledger.SealTx.

@@ -9,7 +9,7 @@ type ledgerStatements struct {
 	appendRecords                                                                        []string // SQLite, by ledgerSteps
 	totalOf, totalsOf, totalPage, glance                                                 string
 	saveTotals                                                                           []string // SQLite, by ledgerSteps
-	lock, lockFree, fold, foldFree, patience, post, sealLock                             string   // PostgreSQL
+	lock, lockFree, fold, foldFree, patience, post, sealLock, ownXID                     string   // PostgreSQL
 	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
 	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
 	postings, allPostings                                                                string
@@ -105,7 +105,8 @@ func (q *ledgerStatements) postgres(journal string) {
 	q.post = "SELECT ledger_post(?::TEXT, ?::BIGINT, ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BOOLEAN[], ?::BIGINT[], ?::SMALLINT[]," +
 		" ?::TEXT[], ?::BYTEA[], ?::BIGINT[], ?::BYTEA[], ?::SMALLINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::INTEGER[], ?::BOOLEAN[], ?::TEXT[], ?::TEXT[])::TEXT"
 	q.sealLock = "SELECT pg_try_advisory_xact_lock(7239381274610959)"
-	q.unsealed = "SELECT pg_snapshot_xmin(s.now)::TEXT::BIGINT, pg_snapshot_xmax(s.now)::TEXT::BIGINT, j.* FROM (SELECT pg_current_snapshot() AS now) s, (" +
+	q.ownXID = "SELECT pg_current_xact_id()::TEXT::BIGINT"
+	q.unsealed = "SELECT pg_snapshot_xmin(s.now)::TEXT::BIGINT, j.* FROM (SELECT pg_current_snapshot() AS now) s, (" +
 		"(" + journal + "WHERE id = ANY (?::BIGINT[])) UNION ALL (" + journal + "WHERE id > ? ORDER BY id LIMIT ?)) j"
 	q.running = `SELECT a.id, l.layer, p.running FROM unnest(?::BIGINT[]) AS a (id) CROSS JOIN (VALUES (0), (1), (2)) AS l (layer)
 		CROSS JOIN LATERAL (SELECT running FROM ledger_postings p WHERE p.account_id = a.id AND p.layer = l.layer AND p.seq <= ? ORDER BY p.seq DESC, p.n DESC LIMIT 1) p`

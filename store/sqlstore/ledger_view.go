@@ -389,7 +389,7 @@ func (v *ledgerView) AllPostings(ctx context.Context, each func(ledger.Posting, 
 func (v *ledgerView) Unsealed(ctx context.Context, last ledger.Block, each func(*ledger.Record) error) error {
 	return pages(ctx, func(ctx context.Context) ([]*recordRow, error) {
 		// The first page holds the gaps, too.
-		rows, _, err := v.t.unsealed(ctx, last, viewPage)
+		rows, _, err := v.t.unsealed(ctx, last, viewPage, nil)
 		if n := len(rows); n > 0 {
 			last.High, last.Gaps = max(last.High, rows[n-1].ID), nil
 		}
