@@ -184,7 +184,8 @@ func TestBadInput(t *testing.T) {
 				}
 				if k.name == "postgres" && c.kind == ledger.ErrOverflow && strings.HasPrefix(c.name, "overflow") {
 					// In a transaction of several statements what comes into an account
-					// is appended without a look at the account: see TestRaisesBeyond.
+					// is appended without a look at it: MaxBalance is kept only by
+					// whoever locks the account next.
 					delete(ways, "in")
 					delete(ways, "host")
 				}
