@@ -4,6 +4,7 @@ LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.11.4
 FUZZTIME ?= 10s
 PAYMENTS ?= 20000
 SEED ?= 1
+KILLS ?= 200
 
 .DEFAULT_GOAL := help
 
@@ -44,6 +45,10 @@ bench: ## measure, in one run, what the library adds to the raw calls and what a
 .PHONY: simulate
 simulate: ## run PAYMENTS simulated payments from SEED against misbehaving providers and a crashing store
 	$(GO) test ./internal/simulation -count=1 -run 'TestSimulate$$' -v -payments $(PAYMENTS) -seed $(SEED)
+
+.PHONY: crash
+crash: ## kill KILLS processes that keep books, on SQLite and on PostgreSQL, stop PostgreSQL KILLS/10 times, and check the books each time
+	$(GO) test ./internal/crash -count=1 -timeout 30m -v -kills $(KILLS) -seed $(SEED)
 
 .PHONY: example
 example: ## take a file of orders through the whole life of a payment, offline

@@ -29,6 +29,7 @@ var mayImport = []struct {
 }{
 	{"money", nil, []string{"github.com/shopspring/decimal"}, "money is the leaf"},
 	{"ledger", []string{"money"}, nil, "the ledger stands on money alone"},
+	{"internal/ledgertest", []string{"money", "ledger"}, nil, "it fills books for tests"},
 	{"internal/", []string{".", "money", "internal/"}, nil, "internal packages serve the core and carry no third party"},
 	{".", []string{"money", "internal/"}, nil, "the core knows no SDK, no SQL and no satellite"},
 	{"provider/stripe", []string{".", "money", "internal/"}, []string{"github.com/stripe/stripe-go/v76"}, "an adapter imports the core and its own SDK, never another adapter"},
@@ -95,7 +96,7 @@ func under(path string, folders []string) bool {
 func TestImportRules(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if s.test || strings.HasPrefix(s.folder, "internal/simulation") || s.folder == "internal/pgtest" || strings.HasPrefix(s.folder, "examples/") || strings.HasPrefix(s.folder, "internal/bench") {
+		if s.test || strings.HasPrefix(s.folder, "internal/simulation") || s.folder == "internal/pgtest" || s.folder == "internal/crash" || strings.HasPrefix(s.folder, "examples/") || strings.HasPrefix(s.folder, "internal/bench") {
 			continue
 		}
 		for _, rule := range mayImport {
@@ -126,7 +127,7 @@ func TestImportRules(t *testing.T) {
 
 func TestNobodyImportsTestingInProduction(t *testing.T) {
 	t.Parallel()
-	kits := []string{"provider/providertest", "store/storetest", "internal/pgtest", "internal/simulation", "paymenttest"}
+	kits := []string{"provider/providertest", "store/storetest", "internal/pgtest", "internal/crash", "internal/simulation", "paymenttest"}
 	for _, s := range sources(t) {
 		if s.test || under(s.folder, kits) {
 			continue
@@ -178,7 +179,7 @@ func TestNoInitNoUtil(t *testing.T) {
 func TestNoEnvironmentNoWallClock(t *testing.T) {
 	t.Parallel()
 	for _, s := range sources(t) {
-		if s.test || under(s.folder, []string{"examples", "sandbox/cmd", "internal/pgtest", "internal/simulation", "internal/bench", "provider/providertest", "store/storetest"}) {
+		if s.test || under(s.folder, []string{"examples", "sandbox/cmd", "internal/pgtest", "internal/crash", "internal/simulation", "internal/bench", "provider/providertest", "store/storetest"}) {
 			continue
 		}
 		ast.Inspect(s.file, func(n ast.Node) bool {

@@ -40,6 +40,7 @@ type Book struct {
 
 	wake    chan struct{} // something was posted
 	sealing sync.Mutex
+	sealed  int64 // the number up to which this Book sealed; under sealing
 }
 
 type specKey struct {

@@ -11,20 +11,34 @@ import (
 // pollEvery is how often Run looks for what other processes posted.
 const pollEvery = time.Second
 
+// standbyFor is how long the sealer of another process may be silent before
+// this one takes over.
+const standbyFor = time.Second
+
 // Run seals what is posted and expires holds whose time is over, until ctx
-// ends, which is its only error. Several processes may run it on one database.
+// ends, which is its only error. Several processes may run it on one database:
+// one of them seals for all, and if it ends another takes over.
 func (b *Book) Run(ctx context.Context) error {
 	expired := int64(0) // all until then is done
+	var looked time.Time
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {
-		if _, err := b.Seal(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy) {
+		n, standby, err := b.seal(ctx, standbyFor)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy) {
 			b.logger.LogAttrs(ctx, slog.LevelError, "the ledger could not be sealed; it is tried again", slog.Any("error", err))
 		}
-		if until, err := b.expireDue(ctx, expired); err == nil {
-			expired = until
-		} else if ctx.Err() == nil && !errors.Is(err, ErrBusy) {
-			b.logger.LogAttrs(ctx, slog.LevelError, "holds could not be expired; it is tried again", slog.Any("error", err))
+		if now := b.now(); now.Sub(looked) >= pollEvery || now.Before(looked) {
+			looked = now
+			if until, err := b.expireDue(ctx, expired); err == nil {
+				expired = until
+			} else if ctx.Err() == nil && !errors.Is(err, ErrBusy) {
+				b.logger.LogAttrs(ctx, slog.LevelError, "holds could not be expired; it is tried again", slog.Any("error", err))
+			}
+		}
+		wake := b.wake
+		if standby || err != nil {
+			wake = nil // there is no hurry
 		}
 		// A pause even if there is more: what comes meanwhile shares a block.
 		pause := time.NewTimer(b.sealEvery)
@@ -34,10 +48,13 @@ func (b *Book) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-pause.C:
 		}
+		if n > 0 {
+			continue // others may be posting, too
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-b.wake:
+		case <-wake:
 		case <-poll.C:
 		}
 	}

@@ -23,35 +23,47 @@ const sealBlock = 1000
 // to time. It returns how many records it sealed. [ErrBusy]: somebody else is
 // sealing.
 func (b *Book) Seal(ctx context.Context) (int, error) {
+	n, _, err := b.seal(ctx, 0)
+	return n, err
+}
+
+// seal seals, unless another process has done so within the given time: the
+// one that seals remembers what accounts came to, and is best left to it.
+func (b *Book) seal(ctx context.Context, unless time.Duration) (total int, standby bool, err error) {
 	if b.backend.Joined(ctx) {
-		return 0, ErrInTransaction
+		return 0, false, ErrInTransaction
 	}
 	b.sealing.Lock()
 	defer b.sealing.Unlock()
-	total := 0
 	for {
-		n, more := 0, false
+		n, more, seq := 0, false, int64(0)
 		err := b.backend.Seal(ctx, func(ctx context.Context, tx SealTx) error {
-			var err error
-			n, more, err = sealOne(ctx, tx, micros(b.now()))
+			now := micros(b.now())
+			last, err := tx.Last(ctx)
+			if err != nil {
+				return err
+			}
+			if standby = unless > 0 && last.Last() != b.sealed && now-last.Sealed < unless.Microseconds(); standby {
+				n, more = 0, false
+				return nil
+			}
+			n, more, err = sealOne(ctx, tx, last, now)
+			seq = last.Last() + int64(n)
 			return err
 		})
-		if err != nil {
-			return total, err
+		if err != nil || standby {
+			return total, standby, err
 		}
+		b.sealed = seq
 		total += n
 		if !more {
-			return total, nil
+			return total, false, nil
 		}
 	}
 }
 
 // sealOne appends one block.
-func sealOne(ctx context.Context, tx SealTx, now int64) (n int, more bool, err error) {
-	last, err := tx.Last(ctx)
-	if err != nil {
-		return 0, false, err
-	}
+func sealOne(ctx context.Context, tx SealTx, last Block, now int64) (n int, more bool, err error) {
 	records, high, gaps, err := tx.Unsealed(ctx, last, sealBlock)
 	if err != nil || len(records) == 0 {
 		return 0, false, err

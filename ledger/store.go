@@ -156,7 +156,8 @@ type Posting struct {
 
 // View reads what is committed. Functions that hand rows out one by one stop
 // at the first error of each and return it; what they hand out may be reused
-// for the next row.
+// for the next row, and each must not call the view. What cannot be decoded is
+// an error that is ErrCorrupt.
 type View interface {
 	// Last returns the newest block, the zero Block if there is none.
 	Last(ctx context.Context) (Block, error)
@@ -165,8 +166,10 @@ type View interface {
 	SealedBy(ctx context.Context, at int64) (Block, error)
 	// BlockOf returns the block that holds a record, the zero Block if none.
 	BlockOf(ctx context.Context, id int64) (Block, error)
-	// Blocks lists the blocks whose last number is above after, in order.
-	Blocks(ctx context.Context, after int64, each func(*Block) error) error
+	// Blocks lists the blocks whose last number is above after, in order, at
+	// most limit, 0 for all. One that cannot be read is handed out with its
+	// First alone and the error.
+	Blocks(ctx context.Context, after int64, limit int, each func(b *Block, broken error) error) error
 
 	// Account returns the account with that path, or ErrNotFound.
 	Account(ctx context.Context, path string) (*Account, error)
@@ -194,9 +197,10 @@ type View interface {
 	Records(ctx context.Context, ids []int64) ([]*Record, error)
 	// Parts is that of Tx.
 	Parts(ctx context.Context, of []int64) ([]*Record, error)
-	// Journal lists all records by ID. A row that cannot be read is handed out
-	// as a Record with its ID alone and the error.
-	Journal(ctx context.Context, each func(r *Record, broken error) error) error
+	// Journal lists the records with an ID above after, by ID, at most limit,
+	// 0 for all. A row that cannot be read is handed out as a Record with its
+	// ID alone and the error.
+	Journal(ctx context.Context, after int64, limit int, each func(r *Record, broken error) error) error
 	// Expiring lists the IDs and keys of pending transactions that expire
 	// after one instant and at or before another and have not ended, by
 	// expiry, at most limit.

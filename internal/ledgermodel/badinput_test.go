@@ -230,7 +230,7 @@ func everything(t *testing.T, s ledger.Store) (all []string) {
 		last, err := v.Last(ctx)
 		note("%+v", last)
 		return errors.Join(err,
-			v.Journal(ctx, func(r *ledger.Record, broken error) error {
+			v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 				note("%d %s %d %v", r.ID, r.Key, r.Part, r.Final)
 				return broken
 			}),

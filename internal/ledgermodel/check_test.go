@@ -75,7 +75,7 @@ func (e effect) add(path string, layer ledger.Layer, amount int64) {
 func (w *world) journal() {
 	err := w.store.Store.(ledger.Store).Ledger().View(w.ctx, func(ctx context.Context, v ledger.View) error {
 		n := 0
-		err := v.Journal(ctx, func(r *ledger.Record, broken error) error {
+		err := v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 			require.NoError(w.t, broken)
 			require.Less(w.t, n, len(w.m.journal), "record %q was not accepted", r.Key)
 			w.record(w.m.journal[n], r)

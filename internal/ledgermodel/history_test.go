@@ -93,7 +93,7 @@ func (h *history) replay(w *worker, accepted map[string]*attempt) {
 	require.NoError(h.t, err)
 	require.NoError(h.t, w.store.Ledger().View(ctx, func(ctx context.Context, v ledger.View) error {
 		told := maps.Clone(accepted)
-		require.NoError(h.t, v.Journal(ctx, func(r *ledger.Record, broken error) error {
+		require.NoError(h.t, v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 			if r.Lines[0].Account.Path != "bank:EUR" {
 				require.NotNil(h.t, told[r.Key], "%s is in the journal, and nobody was told so", r.Key)
 			}
@@ -111,14 +111,17 @@ func (h *history) replay(w *worker, accepted map[string]*attempt) {
 	seq := int64(0)
 	records := map[int64]*ledger.Record{}
 	require.NoError(h.t, w.store.Ledger().View(ctx, func(ctx context.Context, v ledger.View) error {
-		if err := v.Journal(ctx, func(r *ledger.Record, broken error) error {
+		if err := v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 			kept := *r
 			records[r.ID] = &kept
 			return broken
 		}); err != nil {
 			return err
 		}
-		return v.Blocks(ctx, 0, func(b *ledger.Block) error {
+		return v.Blocks(ctx, 0, 0, func(b *ledger.Block, broken error) error {
+			if broken != nil {
+				return broken
+			}
 			require.Equal(h.t, seq+1, b.First, "the seals have no gaps")
 			for _, id := range b.IDs {
 				seq++

@@ -354,18 +354,25 @@ func (c *Cluster) tool(name string, args ...string) error {
 	return nil
 }
 
-// Crash stops the server at once, as a power cut would as far as PostgreSQL
-// can tell (immediate mode: no checkpoint, recovery at the next start), and
-// starts it again.
+// Crash stops the server at once and starts it again: see StopImmediate.
 func (c *Cluster) Crash(t testing.TB) {
 	t.Helper()
-	if err := c.stop(syscall.SIGQUIT); err != nil {
+	if err := c.StopImmediate(); err != nil {
 		t.Fatal("pgtest: ", err)
 	}
-	if err := c.launch(); err != nil {
+	if err := c.Start(); err != nil {
 		t.Fatal("pgtest: ", err)
 	}
 }
+
+// StopImmediate stops the server at once, as a power cut would as far as
+// PostgreSQL can tell: no checkpoint, sessions are cut off wherever they are,
+// and the next start recovers from the log. It returns when the server is gone.
+func (c *Cluster) StopImmediate() error { return c.stop(syscall.SIGQUIT) }
+
+// Start starts a server that was stopped, and returns when it takes
+// connections.
+func (c *Cluster) Start() error { return c.launch() }
 
 func (c *Cluster) stop(signal syscall.Signal) error {
 	if c.cmd == nil || c.cmd.Process == nil {

@@ -40,16 +40,23 @@ func (v viewer) BlockOf(ctx context.Context, id int64) (ledger.Block, error) {
 }
 
 // Blocks implements ledger.View.
-func (v viewer) Blocks(ctx context.Context, after int64, each func(*ledger.Block) error) error {
-	for _, b := range v.books.blocks {
-		if b.Last() <= after {
-			continue
-		}
-		if err := v.one(ctx, each(b)); err != nil {
+func (v viewer) Blocks(ctx context.Context, after int64, limit int, each func(*ledger.Block, error) error) error {
+	all := v.books.blocks
+	all = all[sort.Search(len(all), func(i int) bool { return all[i].Last() > after }):]
+	for _, b := range atMost(limit, all) {
+		if err := v.one(ctx, each(b, nil)); err != nil {
 			return err
 		}
 	}
 	return v.check(ctx)
+}
+
+// atMost cuts a list to limit, 0 for all.
+func atMost[T any](limit int, list []T) []T {
+	if limit > 0 && limit < len(list) {
+		return list[:limit]
+	}
+	return list
 }
 
 func (v viewer) one(ctx context.Context, err error) error {
@@ -207,8 +214,10 @@ func (v viewer) Records(ctx context.Context, ids []int64) ([]*ledger.Record, err
 }
 
 // Journal implements ledger.View.
-func (v viewer) Journal(ctx context.Context, each func(*ledger.Record, error) error) error {
-	for _, r := range v.recordsNow() {
+func (v viewer) Journal(ctx context.Context, after int64, limit int, each func(*ledger.Record, error) error) error {
+	all := v.recordsNow()
+	all = all[min(max(after, 0), int64(len(all))):] // IDs have no gaps here
+	for _, r := range atMost(limit, all) {
 		if err := v.one(ctx, each(r, nil)); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"database/sql"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 
 	"github.com/tender-go/payment/ledger"
@@ -61,25 +62,47 @@ func scanRecord(r row) (*recordRow, error) {
 // record completes the row with its lines.
 func (j *recordRow) record(account func(int64) (*ledger.Account, error)) (*ledger.Record, error) {
 	if j.bad {
-		return nil, ledger.ErrCorrupt
+		return nil, fmt.Errorf("record %d: %w", j.ID, ledger.ErrCorrupt)
 	}
 	var err error
 	if len(j.lines) > 0 {
-		j.Lines, err = ledger.ParseLines(j.lines, account)
+		if j.Lines, err = ledger.ParseLines(j.lines, account); err != nil {
+			return nil, fmt.Errorf("the lines of record %d: %w", j.ID, err)
+		}
 	}
-	return &j.Record, err
+	return &j.Record, nil
 }
 
-func scanBlock(r row) (b ledger.Block, err error) {
+func scanBlock(r row) (ledger.Block, error) {
+	b, err := scanBlockRow(r)
+	if err == nil {
+		err = b.broken
+	}
+	return b.Block, err
+}
+
+// blockRow is a row of the seals. If it is broken, only First is there.
+type blockRow struct {
+	ledger.Block
+	broken error
+}
+
+func scanBlockRow(r row) (b blockRow, err error) {
 	var ids, head []byte
 	if err = r.Scan(&b.First, &ids, &b.Marks, &head, &b.Sealed, &b.Closed, &b.High, &b.Gaps); err != nil {
 		return b, err
 	}
-	if b.IDs, err = unpack(ids); err != nil || len(head) != len(b.Head) {
-		return b, ledger.ErrCorrupt
+	var whole bool
+	if b.IDs, whole = unpacked(ids); !whole || len(head) != len(b.Head) {
+		return blockRow{ledger.Block{First: b.First}, fmt.Errorf("the block of number %d: %w", b.First, ledger.ErrCorrupt)}, nil
 	}
 	copy(b.Head[:], head)
 	return b, nil
+}
+
+func unpacked(b []byte) (ids []int64, ok bool) {
+	ids, err := unpack(b)
+	return ids, err == nil
 }
 
 // array writes a PostgreSQL array as text, which every driver can send.

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -168,6 +169,9 @@ func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int, see
 		here[f.ID] = true
 		high = max(high, f.ID)
 	}
+	if high-last.High-int64(len(found)) > maxGaps {
+		return nil, nil, fmt.Errorf("the numbers of the journal jump from %d to %d: %w", last.High, high, ledger.ErrCorrupt)
+	}
 	left := open[:0]
 	for _, g := range open {
 		if !here[g.id] && g.seen > oldest {
@@ -188,6 +192,11 @@ func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int, see
 	}
 	return found, packGaps(left), nil
 }
+
+// maxGaps bounds the gaps that are noted of one block. What is rolled back
+// leaves a few; a row with a number out of all order was not written here, and
+// noting all that it skips would take all memory.
+const maxGaps = 1 << 20
 
 // withSnapshot reads a column before those of a row: the oldest transaction
 // that is open.

@@ -47,7 +47,7 @@ func ledgerOf(d Dialect) *ledgerStatements {
 		totalPage:     "SELECT " + totalList + " FROM ledger_totals WHERE account_id > ? ORDER BY account_id LIMIT ?",
 		lastBlock:     blocks + "ORDER BY first_seq DESC LIMIT 1",
 		blockBy:       blocks + "WHERE sealed_at <= ? ORDER BY sealed_at DESC, first_seq DESC LIMIT 1",
-		blockAt:       blocks + "WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+		blockAt:       "SELECT first_seq FROM ledger_seals WHERE first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
 		blockHolding:  blocks + "WHERE high >= ? ORDER BY high, first_seq LIMIT ?",
 		blockPage:     blocks + "WHERE first_seq > ? ORDER BY first_seq LIMIT ?",
 		insertBlock:   "INSERT INTO ledger_seals (" + blockList + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -111,8 +111,12 @@ func (q *ledgerStatements) postgres(journal string) {
 	q.running = `SELECT a.id, l.layer, p.running FROM unnest(?::BIGINT[]) AS a (id) CROSS JOIN (VALUES (0), (1), (2)) AS l (layer)
 		CROSS JOIN LATERAL (SELECT running FROM ledger_postings p WHERE p.account_id = a.id AND p.layer = l.layer AND p.seq <= ? ORDER BY p.seq DESC, p.n DESC LIMIT 1) p`
 	q.insertPostings = []string{"INSERT INTO ledger_postings (" + postingList + ") SELECT * FROM unnest(?::BIGINT[], ?::SMALLINT[], ?::BIGINT[], ?::INTEGER[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[])"}
-	raised := "(SELECT account_id, sum(posted)::BIGINT AS posted, sum(held_debit)::BIGINT AS held_debit, sum(held_credit)::BIGINT AS held_credit FROM ledger_raises"
-	whole := "SELECT coalesce(t.account_id, r.account_id), coalesce(t.posted, 0) + coalesce(r.posted, 0), coalesce(t.held_debit, 0) + coalesce(r.held_debit, 0), coalesce(t.held_credit, 0) + coalesce(r.held_credit, 0), coalesce(t.version, 0) FROM "
+	raised := "(SELECT account_id, sum(posted) AS posted, sum(held_debit) AS held_debit, sum(held_credit) AS held_credit FROM ledger_raises"
+	// What runs over was never written: it is cut, so that Verify can name it.
+	both := func(column string) string {
+		return "least(greatest(coalesce(t." + column + "::NUMERIC, 0) + coalesce(r." + column + ", 0), -9223372036854775808), 9223372036854775807)::BIGINT"
+	}
+	whole := "SELECT coalesce(t.account_id, r.account_id), " + both("posted") + ", " + both("held_debit") + ", " + both("held_credit") + ", coalesce(t.version, 0) FROM "
 	q.totalOf = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id = ?) t FULL JOIN " + raised + " WHERE account_id = ? GROUP BY account_id) r ON r.account_id = t.account_id"
 	q.totalPage = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id > ?) t FULL JOIN " + raised + " WHERE account_id > ? GROUP BY account_id) r ON r.account_id = t.account_id ORDER BY 1 LIMIT ?"
 	q.each(func(s *string) { *s = number(*s) })

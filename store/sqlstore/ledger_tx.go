@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/tender-go/payment"
@@ -108,7 +109,7 @@ func (l *ledgerTx) account(ctx context.Context, id int64) (*ledger.Account, erro
 		return nil, err
 	}
 	if len(rows) == 0 {
-		return nil, ledger.ErrCorrupt
+		return nil, fmt.Errorf("no account has the number %d: %w", id, ledger.ErrCorrupt)
 	}
 	return l.same(rows[0]), nil
 }

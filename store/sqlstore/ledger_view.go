@@ -131,37 +131,41 @@ func pages[T any](ctx context.Context, next func(ctx context.Context) ([]T, erro
 }
 
 // Blocks implements ledger.View.
-func (v *ledgerView) Blocks(ctx context.Context, after int64, each func(*ledger.Block) error) error {
-	from := int64(0)
+func (v *ledgerView) Blocks(ctx context.Context, after int64, limit int, each func(*ledger.Block, error) error) error {
+	from := int64(-1 << 63)
 	if after > 0 {
-		// The block that holds the number after it.
-		b, err := v.blockAt(ctx, after+1)
+		// The block that holds the number after it, or the last before it.
+		found, err := all(ctx, v.t.q, func(r row) (n int64, err error) { return n, r.Scan(&n) }, v.sql().blockAt, []any{after + 1})
 		if err != nil {
 			return err
 		}
-		from = b.First - 1
+		if len(found) > 0 {
+			from = found[0] - 1
+		}
 	}
 	const blockPage = 100 // of a thousand records each
-	for {
-		blocks, err := all(ctx, v.t.q, scanBlock, v.sql().blockPage, []any{from, int64(blockPage)})
+	for count := 0; ; {
+		blocks, err := all(ctx, v.t.q, scanBlockRow, v.sql().blockPage, []any{from, int64(blockPage)})
 		if err != nil {
 			return err
 		}
 		for i := range blocks {
-			if err := each(&blocks[i]); err != nil {
+			b := &blocks[i]
+			from = b.First
+			if b.broken == nil && b.Last() <= after {
+				continue
+			}
+			if err := each(&b.Block, b.broken); err != nil {
 				return err
 			}
-			from = blocks[i].First
+			if count++; count == limit {
+				return nil
+			}
 		}
 		if len(blocks) < blockPage {
 			return ctx.Err()
 		}
 	}
-}
-
-// blockAt returns the block that holds a number, or the last before it.
-func (v *ledgerView) blockAt(ctx context.Context, seq int64) (ledger.Block, error) {
-	return v.t.lastBlock(ctx, v.sql().blockAt, seq)
 }
 
 // Account implements ledger.View.
@@ -417,10 +421,18 @@ func (v *ledgerView) Records(ctx context.Context, ids []int64) ([]*ledger.Record
 }
 
 // Journal implements ledger.View.
-func (v *ledgerView) Journal(ctx context.Context, each func(*ledger.Record, error) error) error {
-	after := int64(-1 << 63)
+func (v *ledgerView) Journal(ctx context.Context, after int64, limit int, each func(*ledger.Record, error) error) error {
+	if limit <= 0 {
+		limit = 1<<63 - 1
+	}
+	// At the end an empty page is read, unless the one before was not full.
 	return pages(ctx, func(ctx context.Context) ([]*recordRow, error) {
-		return all(ctx, v.t.q, scanRecord, v.sql().journalPage, []any{after, int64(viewPage)})
+		if limit == 0 {
+			return nil, nil
+		}
+		page, err := all(ctx, v.t.q, scanRecord, v.sql().journalPage, []any{after, int64(min(limit, viewPage))})
+		limit -= len(page)
+		return page, err
 	}, func(r *recordRow) error {
 		after = r.ID
 		rec, err := r.record(func(id int64) (*ledger.Account, error) { return v.account(ctx, id) })

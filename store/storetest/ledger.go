@@ -193,7 +193,7 @@ func (c *checker) books(b *ledger.Book, s payment.Store) []*ledger.Record {
 		keys := map[string]bool{}
 		sums := map[int64]ledger.Totals{}
 		open := map[int64]*ledger.Account{}
-		if err := v.Journal(ctx, func(r *ledger.Record, broken error) error {
+		if err := v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 			if broken != nil {
 				return broken
 			}
@@ -236,7 +236,10 @@ func (c *checker) books(b *ledger.Book, s payment.Store) []*ledger.Record {
 			return err
 		}
 		next := int64(1)
-		if err := v.Blocks(ctx, 0, func(block *ledger.Block) error {
+		if err := v.Blocks(ctx, 0, 0, func(block *ledger.Block, broken error) error {
+			if broken != nil {
+				return broken
+			}
 			if block.First != next {
 				c.fail("a block begins at number %d, want %d", block.First, next)
 			}

@@ -463,7 +463,7 @@ func footing(ctx context.Context, v ledger.View) error {
 		return err
 	}
 	lines := map[int64]ledger.Totals{}
-	if err := v.Journal(ctx, func(r *ledger.Record, broken error) error {
+	if err := v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 		for _, l := range r.Lines {
 			t := lines[l.Account.ID]
 			t.Add(l.Layer, l.Amount)

@@ -87,6 +87,22 @@ func (l *load) fund(ctx context.Context) error {
 	return nil
 }
 
+// warm touches every account once, as a process has that runs for a while.
+func (l *load) warm(ctx context.Context) error {
+	for i := 0; i < accountsN; i += 500 {
+		var all []ledger.Change
+		for j := i; j < i+500; j++ {
+			all = append(all, l.transfer(j))
+		}
+		for _, r := range l.book.PostAll(ctx, all...) {
+			if r.Err != nil {
+				return r.Err
+			}
+		}
+	}
+	return nil
+}
+
 // transfer makes the next one; to is the receiving account, or -1 for any.
 func (l *load) transfer(to int) ledger.Transaction {
 	from := rand.IntN(accountsN)

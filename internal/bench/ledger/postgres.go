@@ -46,7 +46,7 @@ func script(hot bool) string {
 \set r random(1, 4000000000000000000)
 BEGIN;
 INSERT INTO y_tx (ref, meta) VALUES ('p' || :client_id || '-' || :r, '{}') RETURNING id AS tx \gset
-INSERT INTO y_entry (tx, account, amount) VALUES (:tx, :x, -:amount), (:tx, :y, :amount);
+INSERT INTO y_entry (tx, account, amount) VALUES (:tx, :x, -(:amount::BIGINT)), (:tx, :y, :amount);
 UPDATE y_balance SET balance = balance - :amount WHERE account = :x;
 UPDATE y_balance SET balance = balance + :amount WHERE account = :y;
 COMMIT;
@@ -271,7 +271,7 @@ func work() int {
 	}
 	defer l.close()
 	post := l.single(16, -1, false)
-	if _, err := post(ctx, 200*time.Millisecond); err != nil { // warm
+	if err := l.warm(ctx); err != nil {
 		return fail(err)
 	}
 	fmt.Println("ready")
