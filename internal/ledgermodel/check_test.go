@@ -18,6 +18,7 @@ import (
 // check holds what is stored against the model, without sealing anything.
 func (w *world) check(*rapid.T) {
 	w.journal()
+	w.verify(ledger.VerifyOptions{AsTheyAre: true})
 	sums := map[money.Currency]totals{}
 	for _, path := range paths {
 		got, err := w.book.Balance(w.ctx, path, ledger.AsOf{})
@@ -162,6 +163,11 @@ func (w *world) audit(*rapid.T) {
 	if n := len(w.m.blocks); n > 0 {
 		require.Equal(w.t, w.m.blocks[n-1].at, head.Sealed, "sealed by the clock, and never before an earlier block")
 	}
+	again, err := ledger.ParseHead(head.String())
+	require.NoError(w.t, err)
+	w.heads = append(w.heads, again)
+	old := pick(d, w.heads)
+	w.verify(ledger.VerifyOptions{Head: &old})
 	for _, at := range []ledger.AsOf{{}, w.asOf(d), w.asOf(d)} {
 		w.trial(at)
 		path := pick(d, paths)
@@ -184,6 +190,15 @@ func (w *world) audit(*rapid.T) {
 	}
 	_, err = w.book.Find(w.ctx, "never-recorded")
 	require.ErrorIs(w.t, err, ledger.ErrNotFound)
+}
+
+// verify: books that nobody tampered with are proven, and all of them.
+func (w *world) verify(o ledger.VerifyOptions) {
+	got, err := w.book.Verify(w.ctx, o)
+	require.NoError(w.t, err)
+	require.True(w.t, got.OK(), "%v", got)
+	sealed := w.m.sealed()
+	require.Equal(w.t, []int64{int64(sealed), int64(len(w.m.journal) - sealed), int64(len(w.m.opened()))}, []int64{got.Records, got.Unsealed, got.Accounts}, "%v", got)
 }
 
 // asOf draws an earlier time, mostly one at which something happened.

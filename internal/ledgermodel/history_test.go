@@ -151,6 +151,9 @@ func (h *history) replay(w *worker, accepted map[string]*attempt) {
 		})
 	}))
 	require.Empty(h.t, records, "every record has a number")
+	proof, err := w.book.Verify(ctx, ledger.VerifyOptions{Head: &head})
+	require.NoError(h.t, err)
+	require.True(h.t, proof.OK(), "%v", proof)
 	for i := range pots {
 		b, err := w.book.Balance(ctx, pot(i), ledger.AsOf{})
 		require.NoError(h.t, err)

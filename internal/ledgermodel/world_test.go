@@ -25,6 +25,7 @@ type world struct {
 	now   time.Time
 
 	keys  int             // drawn so far
+	heads []ledger.Head   // exported so far
 	asked []ledger.Change // whatever was asked, accepted or not
 }
 

@@ -267,6 +267,11 @@ func (c *checker) books(b *ledger.Book, s payment.Store) []*ledger.Record {
 		return nil
 	})
 	c.ok(err, "View")
+	proof, err := b.Verify(c.ctx, ledger.VerifyOptions{})
+	c.ok(err, "Verify")
+	if !proof.OK() {
+		c.fail("%s", proof)
+	}
 	return ordered
 }
 

@@ -1,0 +1,75 @@
+package ledgermodel
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mutants are mistakes that a ledger may make: each is one edit of package
+// ledger, and the histories must find it.
+var mutants = []struct{ name, file, old, broken string }{
+	{"two that draw on one hold are decided at once", "carry.go", "[...]string{r.key, r.of}", "[...]string{r.key}"},
+	{"a closing does not count for what follows it", "carry.go", "		c.closed = rec.Effective // for the rest of its group\n", ""},
+	{"one that is refused decides an account's currency", "carry.go", "if !first && c.stale(r) {", "if false {"},
+	{"a cent below the floor", "carry.go", "if left >= cond.Floor {", "if left+1 >= cond.Floor {"},
+	{"any version will do", "carry.go", "if have.version != *cond.Version {", "if false {"},
+	{"a transaction counts once for each line", "carry.go", "if lowers && w.seen != r.record {", "if lowers {"},
+	{"what is refused is not taken back", "carry.go", "for i := len(c.undo) - 1; i >= from; i-- {", "for i := len(c.undo) - 1; i >= from && false; i-- {"},
+	{"a key is a key, whatever is asked for", "carry.go", "if old.Fingerprint != r.fingerprint {", "if false {"},
+	{"the first instant that stays open is closed", "carry.go", "case rec.Effective < c.closed:", "case rec.Effective <= c.closed:"},
+	{"a fact can be refused", "carry.go", "case c.closed == 0 || r.fact:", "case c.closed == 0:"},
+	{"what is held can be spent", "account.go", "n, _ := sub(t.Posted, t.HeldCredit)", "n, _ := sub(t.Posted, 0)"},
+	{"the rest of a final settlement stays held", "draw.go", "	if r.final {\n		rec.Lines = release", "	if false {\n		rec.Lines = release"},
+	{"a hold that was settled in whole goes on", "draw.go", "rec.Final = r.final || all", "rec.Final = r.final"},
+	{"what was taken back can be taken back again", "draw.go", "	for _, p := range parts {\n		for _, l := range p.Lines {", "	for _, p := range parts[:0] {\n		for _, l := range p.Lines {"},
+	{"several entries of one account are shared out apart", "draw.go", "if left[i].account.ID == l.Account.ID && left[i].side == side {\n			left[i].left += amount", "if false {\n			left[i].left += amount"},
+	{"a hold expires a moment late", "draw.go", "r.recorded < of.Expires)", "r.recorded <= of.Expires)"},
+	{"the second part of a group is the first", "draw.go", "if r.group != nil { // the next", "if false { // the next"},
+	{"what came too late counts at its date", "seal.go", "return max(r.Effective, b.Closed)", "return r.Effective"},
+	{"seals follow a clock that goes back", "seal.go", "Sealed: max(now, last.Sealed)", "Sealed: now"},
+	{"a page begins in the wrong place", "statement.go", "if p.Seq > seq || p.N > n {", "if p.Seq > seq {"},
+	{"a balance as of an instant takes it in", "balance.go", "BookedBefore: micros(at.Effective)}", "BookedBefore: micros(at.Effective) + 1}"},
+	{"the description is not part of the wish", "request.go", "	b = appendString(b, r.description)\n	b = append(b, r.metadata...)\n	sum", "	sum"},
+	{"sides need not balance", "request.go", "	if same {\n		if sum != 0 {", "	if same {\n		if false {"},
+}
+
+// TestMutantsAreFoundOut proves that the histories have teeth: books with one
+// rule broken do not survive them.
+func TestMutantsAreFoundOut(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles the ledger once per mutant: run without -short")
+	}
+	_, here, _, ok := runtime.Caller(0)
+	require.True(t, ok)
+	root := filepath.Dir(filepath.Dir(filepath.Dir(here)))
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			dir := t.TempDir()
+			source, patched := filepath.Join(root, "ledger", m.file), filepath.Join(dir, m.file)
+			was, err := os.ReadFile(source) //nolint:gosec // a file of this module
+			require.NoError(t, err)
+			require.Equal(t, 1, bytes.Count(was, []byte(m.old)), "%s no longer holds what the mutant changes: adapt it", m.file)
+			require.NoError(t, os.WriteFile(patched, bytes.Replace(was, []byte(m.old), []byte(m.broken), 1), 0o600))
+			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: patched}})
+			require.NoError(t, err)
+			list, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "mutant.test")
+			require.NoError(t, os.WriteFile(list, overlay, 0o600))
+			build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", list, "-o", binary, "./internal/ledgermodel") //nolint:gosec // fixed arguments
+			build.Dir = root
+			out, err := build.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			run := exec.CommandContext(t.Context(), binary, "-test.run", "TestAgainstModel/memstore$", "-rapid.checks", "3000", "-rapid.shrinktime", "1ms", "-rapid.nofailfile") //nolint:gosec // the binary just made
+			run.Dir = dir
+			out, err = run.CombinedOutput()
+			require.Error(t, err, "the mutant survived")
+			require.Contains(t, string(out), "[rapid] failed", "a mutant is found by a rule, not by a panic")
+		})
+	}
+}
