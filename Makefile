@@ -42,6 +42,10 @@ fuzz: ## fuzz every parser of foreign bytes for FUZZTIME each (default 10s)
 bench: ## measure, in one run, what the library adds to the raw calls and what a payment costs in commits
 	$(GO) run ./internal/bench
 
+.PHONY: bench-ledger
+bench-ledger: ## measure the ledger against pgbench, a bare SQLite loop and its goals, in one run (about six minutes; needs PostgreSQL)
+	$(GO) run ./internal/bench/ledger
+
 .PHONY: simulate
 simulate: ## run PAYMENTS simulated payments from SEED against misbehaving providers and a crashing store
 	$(GO) test ./internal/simulation -count=1 -run 'TestSimulate$$' -v -payments $(PAYMENTS) -seed $(SEED)

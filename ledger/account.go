@@ -180,12 +180,9 @@ func (t Totals) fits() bool {
 // normal side, less what holds would take.
 func (t Totals) available(ty Type) int64 {
 	if ty.Normal() == DebitSide {
-		n, _ := sub(t.Posted, t.HeldCredit)
-		return n
+		return t.Posted - t.HeldCredit
 	}
-	n, _ := sub(0, t.Posted)
-	n, _ = sub(n, t.HeldDebit)
-	return n
+	return -t.Posted - t.HeldDebit
 }
 
 // nearlyFull is far from the end of int64, and beyond any real book.
@@ -205,9 +202,4 @@ func (a *Account) lowers(l Layer, amount int64) bool {
 func add(a, b int64) (sum int64, ok bool) {
 	sum = a + b
 	return sum, (sum > a) == (b > 0)
-}
-
-func sub(a, b int64) (diff int64, ok bool) {
-	diff = a - b
-	return diff, (diff < a) == (b > 0)
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -282,8 +283,7 @@ func (b *Book) PostTogether(ctx context.Context, changes ...Change) ([]Receipt, 
 const maxTogether = 1000
 
 func isTogether(err error) bool {
-	e, ok := err.(*Error) //nolint:errorlint // made here, unwrapped
-	return ok && e.Kind == ErrTogether
+	return errors.Is(err, ErrTogether)
 }
 
 // PostIn records changes in a transaction that is open already: that of a

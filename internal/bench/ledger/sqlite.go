@@ -33,7 +33,7 @@ func bare(ctx context.Context, db *sql.DB) (func(context.Context, time.Duration)
 		"UPDATE y_balance SET balance = balance + ? WHERE account = ?", "BEGIN IMMEDIATE", "COMMIT"}
 	stmts := make([]*sql.Stmt, len(texts))
 	for i, text := range texts {
-		if stmts[i], err = conn.PrepareContext(ctx, text); err != nil {
+		if stmts[i], err = conn.PrepareContext(ctx, text); err != nil { //nolint:sqlclosecheck // they end with the program
 			return nil, err
 		}
 	}
