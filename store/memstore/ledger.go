@@ -18,17 +18,17 @@ type books struct {
 	byPath   map[string]*ledger.Account
 	digests  [][]byte        // by account
 	totals   []ledger.Locked // likewise; of strict accounts
-	records  []*ledger.Record
-	byKey    map[string]*ledger.Record
-	parts    map[int64][]*ledger.Record
-	expiring []*ledger.Record // pending ones that expire
+	journal
+	keys     keys
+	parts    map[int64][]int64 // records by the one that they draw on
+	expiring []int64           // pending ones that expire
 	closed   int64
 	blocks   []*ledger.Block
-	pages    [][3][]ledger.Posting // by account and layer
+	pages    [][3][]entry // by account and layer
 }
 
 // page is one layer of an account.
-func (b *books) page(account int64, layer ledger.Layer) []ledger.Posting {
+func (b *books) page(account int64, layer ledger.Layer) []entry {
 	if account > int64(len(b.pages)) {
 		return nil
 	}
@@ -36,7 +36,7 @@ func (b *books) page(account int64, layer ledger.Layer) []ledger.Posting {
 }
 
 func newBooks() *books {
-	return &books{byPath: map[string]*ledger.Account{}, byKey: map[string]*ledger.Record{}, parts: map[int64][]*ledger.Record{}}
+	return &books{byPath: map[string]*ledger.Account{}, keys: newKeys(), parts: map[int64][]int64{}}
 }
 
 var _ ledger.Store = (*Store)(nil)

@@ -60,7 +60,10 @@ func (d *draft) keyed(key string) *ledger.Record {
 			}
 		}
 	}
-	return d.books.byKey[key]
+	if id := d.books.find(key); id != 0 {
+		return d.books.record(id)
+	}
+	return nil
 }
 
 // Accounts implements ledger.Tx.
@@ -111,7 +114,9 @@ func (d *draft) Parts(ctx context.Context, of []int64) ([]*ledger.Record, error)
 	}
 	var found []*ledger.Record
 	for _, id := range of {
-		found = append(found, d.books.parts[id]...)
+		for _, part := range d.books.parts[id] {
+			found = append(found, d.books.record(part))
+		}
 		for _, r := range d.records {
 			if r.Of == id {
 				found = append(found, r)
@@ -176,7 +181,7 @@ func (d *draft) Append(ctx context.Context, records []*ledger.Record, deltas []l
 		}
 	}
 	for _, r := range records {
-		r.ID = int64(len(d.books.records) + len(d.records) + 1)
+		r.ID = d.books.count + int64(len(d.records)) + 1
 		d.records = append(d.records, r)
 		if d.keys != nil {
 			d.keys[r.Key] = r
@@ -196,9 +201,11 @@ func (d *draft) Last(ctx context.Context) (ledger.Block, error) {
 
 // Unsealed implements ledger.SealTx.
 func (d *draft) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, gaps []byte, err error) {
-	all := d.books.records[last.High:]
-	all = all[:min(limit, len(all))]
-	return all, last.High + int64(len(all)), nil, d.check(ctx)
+	for high = last.High; high < d.books.count && len(records) < limit; {
+		high++
+		records = append(records, d.books.record(high))
+	}
+	return records, high, nil, d.check(ctx)
 }
 
 // Running implements ledger.SealTx.
@@ -219,20 +226,20 @@ func (d *draft) commit() {
 		digest := a.Digest()
 		b.accounts, b.digests = append(b.accounts, a), append(b.digests, digest[:])
 		b.totals = append(b.totals, ledger.Locked{ID: a.ID})
-		b.pages = append(b.pages, [3][]ledger.Posting{})
+		b.pages = append(b.pages, [3][]entry{})
 		b.byPath[a.Path] = a
 	}
 	for _, r := range d.records {
-		b.records = append(b.records, r)
-		b.byKey[r.Key] = r
+		b.add(r)
+		b.keys.add(r.Key, r.ID)
 		if r.Of != 0 {
-			b.parts[r.Of] = append(b.parts[r.Of], r)
+			b.parts[r.Of] = append(b.parts[r.Of], r.ID)
 		}
 		if r.Kind == ledger.KindClose {
 			b.closed = max(b.closed, r.Effective)
 		}
 		if r.Kind == ledger.KindHold && r.Expires != 0 {
-			b.expiring = append(b.expiring, r)
+			b.expiring = append(b.expiring, r.ID)
 		}
 	}
 	for i := range d.deltas {
@@ -241,9 +248,10 @@ func (d *draft) commit() {
 	}
 	if d.block != nil {
 		b.blocks = append(b.blocks, d.block)
-		for _, p := range d.postings {
+		for i := range d.postings {
+			p := &d.postings[i]
 			at := &b.pages[p.Account.ID-1][p.Layer]
-			*at = append(*at, p)
+			*at = append(*at, entry{seq: p.Seq, id: p.ID, amount: p.Amount, running: p.Running, booked: p.Booked, n: int32(p.N)})
 		}
 	}
 }

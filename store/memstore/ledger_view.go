@@ -14,11 +14,15 @@ type viewer struct{ *draft }
 
 var _ ledger.View = viewer{}
 
-func (v viewer) recordsNow() []*ledger.Record {
-	if len(v.records) == 0 {
-		return v.books.records
+// last is the highest ID.
+func (v viewer) last() int64 { return v.books.count + int64(len(v.records)) }
+
+// at returns the record with that ID, which is there.
+func (v viewer) at(id int64) *ledger.Record {
+	if id > v.books.count {
+		return v.records[id-v.books.count-1]
 	}
-	return slices.Concat(v.books.records, v.records)
+	return v.books.record(id)
 }
 
 // SealedBy implements ledger.View.
@@ -120,11 +124,11 @@ func (b *books) running(seq int64, accounts []*ledger.Account) []ledger.Totals {
 		for _, layer := range []ledger.Layer{ledger.Posted, ledger.HeldDebit, ledger.HeldCredit} {
 			list := b.page(a.ID, layer)
 			n := len(list)
-			if n > 0 && list[n-1].Seq > seq {
-				n = sort.Search(n, func(i int) bool { return list[i].Seq > seq })
+			if n > 0 && list[n-1].seq > seq {
+				n = sort.Search(n, func(i int) bool { return list[i].seq > seq })
 			}
 			if n > 0 {
-				totals[i].Add(layer, list[n-1].Running)
+				totals[i].Add(layer, list[n-1].running)
 			}
 		}
 	}
@@ -140,14 +144,15 @@ func (v viewer) Postings(ctx context.Context, q ledger.PostingQuery, each func(l
 	var found []ledger.Posting
 	for _, l := range layers {
 		list := v.books.page(q.Account.ID, l)
-		for _, p := range list[sort.Search(len(list), func(i int) bool { return list[i].Seq > q.After }):] {
-			if q.Until != 0 && p.Seq > q.Until {
+		for i := sort.Search(len(list), func(i int) bool { return list[i].seq > q.After }); i < len(list); i++ {
+			e := &list[i]
+			if q.Until != 0 && e.seq > q.Until {
 				break
 			}
-			if q.BookedBefore != 0 && p.Booked >= q.BookedBefore || q.BookedFrom != 0 && p.Booked < q.BookedFrom {
+			if q.BookedBefore != 0 && e.booked >= q.BookedBefore || q.BookedFrom != 0 && e.booked < q.BookedFrom {
 				continue
 			}
-			found = append(found, p)
+			found = append(found, v.books.posting(q.Account, l, e))
 			if len(layers) == 1 && q.Limit > 0 && len(found) == q.Limit {
 				break
 			}
@@ -172,9 +177,10 @@ func (v viewer) Postings(ctx context.Context, q ledger.PostingQuery, each func(l
 // AllPostings implements ledger.View.
 func (v viewer) AllPostings(ctx context.Context, each func(ledger.Posting, int64) error) error {
 	for i := range v.books.pages {
-		for _, list := range v.books.pages[i] {
-			for _, p := range list {
-				if err := v.one(ctx, each(p, p.Account.ID)); err != nil {
+		a := v.books.accounts[i]
+		for layer := range v.books.pages[i] {
+			for j := range v.books.pages[i][layer] {
+				if err := v.one(ctx, each(v.books.posting(a, ledger.Layer(layer), &v.books.pages[i][layer][j]), a.ID)); err != nil {
 					return err
 				}
 			}
@@ -185,8 +191,8 @@ func (v viewer) AllPostings(ctx context.Context, each func(ledger.Posting, int64
 
 // Unsealed implements ledger.View.
 func (v viewer) Unsealed(ctx context.Context, last ledger.Block, each func(*ledger.Record) error) error {
-	for _, r := range v.recordsNow()[last.High:] {
-		if err := v.one(ctx, each(r)); err != nil {
+	for id := last.High + 1; id <= v.last(); id++ {
+		if err := v.one(ctx, each(v.at(id))); err != nil {
 			return err
 		}
 	}
@@ -203,11 +209,10 @@ func (v viewer) Keyed(ctx context.Context, key string) (*ledger.Record, error) {
 
 // Records implements ledger.View.
 func (v viewer) Records(ctx context.Context, ids []int64) ([]*ledger.Record, error) {
-	all := v.recordsNow()
 	var found []*ledger.Record
 	for _, id := range ids {
-		if id >= 1 && id <= int64(len(all)) {
-			found = append(found, all[id-1])
+		if id >= 1 && id <= v.last() {
+			found = append(found, v.at(id))
 		}
 	}
 	return found, v.check(ctx)
@@ -215,10 +220,13 @@ func (v viewer) Records(ctx context.Context, ids []int64) ([]*ledger.Record, err
 
 // Journal implements ledger.View.
 func (v viewer) Journal(ctx context.Context, after int64, limit int, each func(*ledger.Record, error) error) error {
-	all := v.recordsNow()
-	all = all[min(max(after, 0), int64(len(all))):] // IDs have no gaps here
-	for _, r := range atMost(limit, all) {
-		if err := v.one(ctx, each(r, nil)); err != nil {
+	first := max(after, 0) + 1 // IDs have no gaps here
+	last := v.last()
+	if limit > 0 {
+		last = min(last, first+int64(limit)-1)
+	}
+	for id := first; id <= last; id++ {
+		if err := v.one(ctx, each(v.at(id), nil)); err != nil {
 			return err
 		}
 	}
@@ -228,15 +236,16 @@ func (v viewer) Journal(ctx context.Context, after int64, limit int, each func(*
 // Expiring implements ledger.View.
 func (v viewer) Expiring(ctx context.Context, after, until int64, limit int, each func(id int64, key string, expires int64) error) error {
 	var due []*ledger.Record
-	for _, r := range v.books.expiring {
-		if r.Expires <= after || r.Expires > until {
+	for _, id := range v.books.expiring {
+		k := v.books.kept(id)
+		if k.expires <= after || k.expires > until {
 			continue
 		}
-		parts := v.books.parts[r.ID]
-		if n := len(parts); n > 0 && parts[n-1].Final {
+		parts := v.books.parts[id]
+		if n := len(parts); n > 0 && v.books.kept(parts[n-1]).final {
 			continue
 		}
-		due = append(due, r)
+		due = append(due, v.books.record(id))
 	}
 	slices.SortFunc(due, func(a, b *ledger.Record) int {
 		return cmp.Or(cmp.Compare(a.Expires, b.Expires), cmp.Compare(a.ID, b.ID))
