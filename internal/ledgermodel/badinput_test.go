@@ -182,7 +182,7 @@ func TestBadInput(t *testing.T) {
 						return err
 					}
 				}
-				if k.name == "postgres" && c.kind == ledger.ErrOverflow && strings.HasPrefix(c.name, "overflow") {
+				if k.name == "postgres" && errors.Is(c.kind, ledger.ErrOverflow) && strings.HasPrefix(c.name, "overflow") {
 					// In a transaction of several statements what comes into an account
 					// is appended without a look at it: MaxBalance is kept only by
 					// whoever locks the account next.
