@@ -152,3 +152,11 @@ type Participant interface {
 	// the commit is rolled back and tried again.
 	OnRecord(ctx context.Context, tx Tx, p *Payment, e *Event) error
 }
+
+// Runner is a [Participant] with work of its own in the background, such as
+// sealing a ledger. [Client.Run] runs it beside its own work.
+type Runner interface {
+	// Run works until ctx ends and returns its error. Several processes may run
+	// it on one store.
+	Run(ctx context.Context) error
+}

@@ -28,6 +28,7 @@ var mayImport = []struct {
 	why    string
 }{
 	{"money", nil, []string{"github.com/shopspring/decimal"}, "money is the leaf"},
+	{"ledger/posting", []string{".", "money", "ledger"}, nil, "the rules stand between payments and the ledger"},
 	{"ledger", []string{"money"}, nil, "the ledger stands on money alone"},
 	{"internal/ledgertest", []string{"money", "ledger"}, nil, "it fills books for tests"},
 	{"internal/", []string{".", "money", "internal/"}, nil, "internal packages serve the core and carry no third party"},

@@ -285,6 +285,7 @@ func (c *Client) Transfer(ctx context.Context, id string, r TransferParams) (*Pa
 			return err
 		}
 		o.Target, o.Provider, o.Method = source.ID, source.Provider, source.Method
+		o.Splits = []Split{{Account: r.Destination, Amount: amount}}
 		ref := source.Ref
 		for _, x := range u.p.Operations {
 			if x.Kind == OpCapture && x.State == StateApproved && x.Ref != "" {

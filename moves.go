@@ -60,6 +60,7 @@ func (u *unit) startAttempt(provider string, method Method, sale bool, w wish, w
 		u.note(EventRouted, SourceEngine, o.ID, why)
 	}
 	o.Provider, o.Method, o.Sale, o.Why = provider, method, sale, why
+	o.Splits = w.Splits
 	return u.planAuthorize(o, caps.Flow[0], w, lease)
 }
 
@@ -93,11 +94,11 @@ func (u *unit) autoCapture(o *Operation, lease bool) error {
 	if !rest.IsPositive() {
 		return nil
 	}
-	w, err := u.wish()
-	if err != nil {
-		w = wish{} // erased: the money is still the order's
+	splits := o.Splits
+	if rest != o.Amount {
+		splits = nil // they are of all of it
 	}
-	return u.planCapture(o, rest, true, OriginEngine, w.Splits, lease)
+	return u.planCapture(o, rest, true, OriginEngine, splits, lease)
 }
 
 func (u *unit) planCapture(root *Operation, amount money.Amount, final bool, origin Origin, splits []Split, lease bool) error {
@@ -222,7 +223,7 @@ func (u *unit) applyDispute(e *Event) error {
 		u.ignore(e, "an earlier stage reported late: it is "+string(d.Status)+" already")
 		return nil
 	}
-	if d.Status == f.Status && d.Amount == f.Amount && o.Revision != u.p.Version {
+	if d.Status == f.Status && d.Amount == f.Amount && (d.Fee == f.Fee || f.Fee.Currency() == "") && o.Revision != u.p.Version {
 		u.ignore(e, reasonKnown)
 		return nil
 	}
@@ -240,7 +241,7 @@ func (u *unit) applyDispute(e *Event) error {
 	// last reported state is its state.
 	o.State, o.Approved = to, approved
 	if f.Fee.Currency() != "" {
-		o.Fee = f.Fee
+		o.Fee, d.Fee = f.Fee, f.Fee
 	}
 	if !e.At.IsZero() {
 		o.Data = map[string]string{dataReported: e.At.UTC().Format(time.RFC3339Nano)}
@@ -250,7 +251,7 @@ func (u *unit) applyDispute(e *Event) error {
 		u.endAnswers(o.ID, f.Status)
 	}
 	e.Applied, e.Amount = true, f.Amount
-	d.Status, d.Reason, d.Code, d.Amount, d.Fee, d.Due, d.UpdatedAt = f.Status, f.Reason, f.Code, f.Amount, f.Fee, f.Due, u.now
+	d.Status, d.Reason, d.Code, d.Amount, d.Due, d.UpdatedAt = f.Status, f.Reason, f.Code, f.Amount, f.Due, u.now
 	if err := u.tx.SaveDispute(u.ctx, d); err != nil {
 		return err
 	}

@@ -185,7 +185,8 @@ type Operation struct {
 	ThreeDS ThreeDSResult
 	// Fee that the provider said it took.
 	Fee money.Amount `json:",omitzero"`
-	// Splits of the amount.
+	// Splits of the amount, where they were given; of an attempt those of the
+	// request. On a transfer: its receiver.
 	Splits []Split
 	// Sealed holds Action encrypted, as stores keep it.
 	Sealed []byte

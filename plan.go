@@ -31,6 +31,10 @@ type unit struct {
 	orders  []order          // of planned
 	refused map[string]error // steps that a participant refused, in a commit that must be made
 
+	// tells: an event brought a fee, and is kept although it changed no state:
+	// the books learn of it by the event.
+	tells bool
+
 	// first is taken in before anything is planned that follows.
 	first []func() error
 	// Notifications that came before their object was known: see orphan.go.

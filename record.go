@@ -47,7 +47,7 @@ func (c *Client) record(ctx context.Context, hint *Payment, e *Event, lease bool
 		if err := u.apply(&ev, lease); err != nil {
 			return err
 		}
-		if (ev.Source == SourceLookup || ev.Source == SourceReturn) && !ev.Applied {
+		if (ev.Source == SourceLookup || ev.Source == SourceReturn) && !ev.Applied && !u.tells {
 			if u.drop(&ev); u.unchanged() {
 				p.Version--
 				out = p

@@ -162,7 +162,7 @@ func (u *unit) learn(o *Operation, s *Step, e *Event) error {
 		o.ThreeDS, changed = e.ThreeDS, true
 	}
 	if e.Fee.Currency() != "" && o.Fee != e.Fee {
-		o.Fee, changed = e.Fee, true
+		o.Fee, changed, u.tells = e.Fee, true, true
 	}
 	if !e.ExpiresAt.IsZero() && !o.ExpiresAt.Equal(e.ExpiresAt) && e.Status == ResultApproved {
 		o.ExpiresAt, changed = e.ExpiresAt, true

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/ledger"
 	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/fake"
 )
@@ -237,6 +238,14 @@ func (f *flaky) Update(ctx context.Context, fn func(context.Context, payment.Tx)
 	return nil
 }
 
+// Ledger is that of the store behind.
+func (f *flaky) Ledger() ledger.Backend {
+	if keeps, ok := f.Store.(ledger.Store); ok {
+		return keeps.Ledger()
+	}
+	return nil
+}
+
 // SubjectKey ends with its context, as a database's read does.
 func (f *flaky) SubjectKey(ctx context.Context, subject string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
@@ -268,6 +277,7 @@ func afterUpdates(n int64, err error) func() error {
 func (s *shop) reopen(more ...func(*payment.Config)) {
 	s.t.Helper()
 	cfg := payment.Config{Store: s.store, Providers: []payment.Provider{s.bank.Narrow()}, Now: s.clock.Now}
+	s.keepBooks(&cfg)
 	for _, f := range more {
 		f(&cfg)
 	}

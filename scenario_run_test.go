@@ -31,7 +31,7 @@ func TestTwoWorkers(t *testing.T) {
 			ids = append(ids, p.ID)
 		}
 		s.clock.Add(2 * time.Minute)
-		other, err := payment.New(payment.Config{Store: store, Providers: []payment.Provider{s.bank.Narrow()}, Now: s.clock.Now})
+		other, err := payment.New(payment.Config{Store: store, Providers: []payment.Provider{s.bank.Narrow()}, Now: s.clock.Now, Books: s.participant()})
 		require.NoError(t, err)
 		var looked atomic.Int64
 		together(2, func(i int) {

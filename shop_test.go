@@ -14,6 +14,7 @@ import (
 
 	"github.com/tender-go/payment"
 	"github.com/tender-go/payment/internal/pgtest"
+	"github.com/tender-go/payment/ledger/posting"
 	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/fake"
 	"github.com/tender-go/payment/store/memstore"
@@ -49,6 +50,7 @@ type shop struct {
 	store payment.Store
 	bank  *fake.Provider
 	pay   *payment.Client
+	books *posting.Books // nil on a store that keeps no ledger
 	keys  atomic.Int64
 }
 
@@ -103,12 +105,14 @@ func open(t *testing.T, store payment.Store, o fake.Options, more ...func(*payme
 	o.Now = s.clock.Now
 	s.bank = fake.New(o)
 	cfg := payment.Config{Store: store, Providers: []payment.Provider{s.bank.Narrow()}, Now: s.clock.Now}
+	s.keepBooks(&cfg)
 	for _, f := range more {
 		f(&cfg)
 	}
 	var err error
 	s.pay, err = payment.New(cfg)
 	require.NoError(t, err)
+	t.Cleanup(s.audit)
 	return s
 }
 

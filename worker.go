@@ -3,7 +3,10 @@ package payment
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
+
+	"github.com/tender-go/payment/internal/recovered"
 )
 
 // This file is the worker: it finds what a caller, a crash or a silent provider
@@ -18,12 +21,20 @@ const (
 // Run repairs until ctx ends: it sends what was planned and not sent, learns
 // unknown outcomes by each step's own recovery, expires what nobody paid and
 // carries out verdicts that nobody gave. Any number of replicas may run it on
-// one store; they share the work by leases. It returns ctx's error.
+// one store; they share the work by leases. Participants that are a [Runner]
+// run beside it. It returns ctx's error, after all of them have ended.
 func (c *Client) Run(ctx context.Context) error {
 	if c.store.Joined(ctx) {
 		return ErrInTransaction
 	}
 	c.running.Store(true)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	for _, part := range c.participants {
+		if r, ok := part.(Runner); ok {
+			beside.Go(func() { c.runBeside(ctx, part.Name(), r) })
+		}
+	}
 	owner := c.newID("w", c.now())
 	t := time.NewTimer(0)
 	defer t.Stop()
@@ -41,6 +52,22 @@ func (c *Client) Run(ctx context.Context) error {
 			t.Reset(0)
 		} else {
 			t.Reset(workerIdle)
+		}
+	}
+}
+
+// runBeside runs a participant's own work. If it ends before its time, by an
+// error or a panic, it is started again.
+func (c *Client) runBeside(ctx context.Context, name string, r Runner) {
+	for try := 0; ctx.Err() == nil; try++ {
+		err := recovered.Call("Run of "+name, func() error { return r.Run(ctx) })
+		if ctx.Err() != nil {
+			return
+		}
+		c.log.Error("payment: the background work of a participant ended; it is started again", "participant", name, "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(c.backoff(try + 1)):
 		}
 	}
 }

@@ -238,7 +238,7 @@ func (b *Book) PostAll(ctx context.Context, changes ...Change) []Result {
 
 // PostTogether records all changes or none, at most 1000, in order. Errors as
 // for Post: the error of the first that was refused. No change may refer to
-// another of the same call.
+// another of the same call, and no two to the same transaction.
 func (b *Book) PostTogether(ctx context.Context, changes ...Change) ([]Receipt, error) {
 	if len(changes) == 0 || len(changes) > maxTogether {
 		return nil, invalid("Changes", fmt.Sprintf("are %d", len(changes)), "give 1 to 1000")
@@ -252,9 +252,12 @@ func (b *Book) PostTogether(ctx context.Context, changes ...Change) ([]Receipt, 
 			return nil, err
 		}
 		if keys[r.key] || keys[r.of] {
-			return nil, r.fail(invalid(fmt.Sprintf("Changes[%d]", i), "refers to another of the same call", "post that one first"))
+			return nil, r.fail(invalid(fmt.Sprintf("Changes[%d]", i), "refers to another of the same call, or draws on the same transaction as another", "make two calls"))
 		}
 		keys[r.key] = true
+		if r.of != "" {
+			keys[r.of] = true
+		}
 		r.group = group
 		requests[i] = r
 	}

@@ -8,6 +8,7 @@ import (
 	"log"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/ledger/posting"
 	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/stripe"
 	"github.com/tender-go/payment/sandbox"
@@ -20,11 +21,11 @@ func main() {
 	card := must(stripe.New(stripe.Config{SecretKey: payment.NewSecret(bank.Stripe.SecretKey), BaseURL: bank.Stripe.URL}))
 	store := must(sqlite.Open("shop.db"))
 	defer store.Close()
-	pay := must(payment.New(payment.Config{Store: store, Providers: []payment.Provider{card}}))
+	pay := must(payment.New(payment.Config{Store: store, Providers: []payment.Provider{card}, Books: posting.Default()}))
 
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	go func() { _ = pay.Run(ctx) }() // repairs what a crash or a silent provider left open
+	go func() { _ = pay.Run(ctx) }() // repairs what a crash or a silent provider left open; seals the books
 
 	p := must(pay.Pay(ctx, payment.Request{
 		Key: "checkout-1", Reference: "order-42", // the same key never charges again: run this twice

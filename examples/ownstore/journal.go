@@ -28,7 +28,7 @@ import (
 // payment.ParseCursor of PaymentQuery.After. It needs nothing but the package
 // payment for it; store/storetest names what it gets wrong.
 type Journal struct {
-	*memstore.Store // reads, and leases (which may be forgotten: they only say who looks first)
+	payment.Store // in memory: reads, and leases (which may be forgotten: they only say who looks first)
 
 	mu   sync.Mutex // guards file and size
 	file *os.File

@@ -150,6 +150,20 @@ func TestQuickstart(t *testing.T) {
 	} {
 		require.Contains(t, text, cell)
 	}
+	require.True(t, rep.ledger.trial.Foots())
+	require.Len(t, rep.ledger.trial.Sums, 5, "each currency has books of its own")
+	for _, sum := range rep.ledger.trial.Sums {
+		for _, tot := range rep.totals {
+			if tot.currency == sum.Currency {
+				require.Equal(t, tot.captured, sum.Credit, "%s: what was sold stands on the credit side", sum.Currency)
+			}
+		}
+	}
+	require.True(t, rep.ledger.verified.OK())
+	require.Contains(t, text, "TRIAL BALANCE")
+	require.Contains(t, text, "KWD, debits less credits: KWD 0.000")
+	last := strings.Split(strings.TrimSpace(text), "\n")
+	require.Contains(t, last[len(last)-1], "verify     passed: ", "the program ends with the proof of its books")
 	for _, r := range rep.rows {
 		how := r.order.Pay[0].How
 		require.Equal(t, how != "", len(r.second) > 0, "%s: what the second press showed is kept", r.order.Number)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/ledger/posting"
 	"github.com/tender-go/payment/provider/stripe"
 	"github.com/tender-go/payment/sandbox"
 	"github.com/tender-go/payment/store/sqlite"
@@ -34,6 +35,7 @@ type report struct {
 	rows        []row
 	totals      []total
 	webhooks    counts
+	ledger      ledgerReport
 	differences []string
 	leaks       []string
 }
@@ -82,13 +84,14 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 
-	// 3. The client, and its worker. A real shop keeps the master key in its
+	// 3. The client, its double-entry books, and its worker. A real shop keeps the master key in its
 	// secret store: without it the personal values in the file cannot be read.
 	master := make([]byte, 32)
 	if _, err := rand.Read(master); err != nil {
 		return nil, err
 	}
-	pay, err := payment.New(payment.Config{Store: store, Providers: []payment.Provider{card}, MasterKeys: [][]byte{master}})
+	books := posting.Default()
+	pay, err := payment.New(payment.Config{Store: store, Providers: []payment.Provider{card}, MasterKeys: [][]byte{master}, Books: books})
 	if err != nil {
 		return nil, err
 	}
@@ -146,10 +149,15 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 	if bank != nil {
 		rep.differences = append(rep.differences, compare(rep.rows, rep.totals, bank)...)
 	}
+	var wrong []string
+	if rep.ledger, wrong, err = readLedger(ctx, books, rep.rows); err != nil {
+		return nil, err
+	}
+	rep.differences = append(rep.differences, wrong...)
 	rep.webhooks = hooks.read()
 	rep.leaks = leaks(set.db, orders)
 	rep.print(out, set, time.Since(began))
-	if wrong := slices.Concat(rep.differences, rep.leaks); len(wrong) > 0 {
+	if wrong = slices.Concat(rep.differences, rep.leaks); len(wrong) > 0 {
 		return rep, fmt.Errorf("%d things are not as they should be:\n  %s", len(wrong), strings.Join(wrong, "\n  "))
 	}
 	return rep, nil
@@ -225,7 +233,7 @@ func (rep *report) print(out io.Writer, set settings, took time.Duration) {
 	if set.key == "" {
 		fmt.Fprintf(out, "webhooks   %d received: %d acknowledged (some of them twice), %d forged and refused\n", rep.webhooks.all, rep.webhooks.taken, rep.webhooks.refused)
 		if len(rep.differences) == 0 {
-			fmt.Fprintln(out, "books      the shop's records and the sandbox agree on every order; nobody was charged twice")
+			fmt.Fprintln(out, "records    the shop's records and the sandbox agree on every order; nobody was charged twice")
 		}
 	} else {
 		fmt.Fprintln(out, "webhooks   none can reach this machine: outcomes were asked for (Sync); what needs the payer's own act waits")
@@ -236,4 +244,6 @@ func (rep *report) print(out io.Writer, set settings, took time.Duration) {
 	}
 	fmt.Fprintln(out)
 	fmt.Fprintf(out, "time       %s\n", took.Round(time.Millisecond))
+	rep.ledger.print(out)
+	rep.ledger.printVerified(out)
 }

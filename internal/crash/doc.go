@@ -1,3 +1,5 @@
+//go:build unix
+
 // Package crash is a test kit that kills. It starts workers, which are the test
 // binary once more; they work on a store and tell through a pipe what they are
 // about to do, before they do it, and what was answered, after. It kills them

@@ -1,8 +1,9 @@
+//go:build unix
+
 package crash_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -280,8 +281,6 @@ func (b books) marks(n int) string {
 
 const ordersTable = "CREATE TABLE crash_orders (key VARCHAR(128) PRIMARY KEY, minor BIGINT NOT NULL)"
 
-var _ *sql.DB // see asHost
-
 // author makes up what one caller asks for.
 type author struct {
 	*rand.Rand
@@ -321,8 +320,16 @@ func (a *author) next() *operation {
 		}
 	case n < 54:
 		op.Shape = together
+		drawn := map[string]bool{}
 		for range 2 + a.IntN(4) {
-			op.Changes = append(op.Changes, a.post("group"))
+			c := a.post("group")
+			if a.IntN(3) == 0 {
+				// No two of a group may draw on the same.
+				if other := a.any(); !drawn[other.Of] || other.Of == "" {
+					c, drawn[other.Of] = other, true
+				}
+			}
+			op.Changes = append(op.Changes, c)
 		}
 	case n < 70:
 		op.Shape, op.Late = host, a.IntN(2) == 0

@@ -1,3 +1,5 @@
+//go:build unix
+
 package crash_test
 
 import (
@@ -21,7 +23,7 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	os.Exit(crash.Main(m, map[string]crash.Work{"ledger": workOnBooks}))
+	os.Exit(crash.Main(m, map[string]crash.Work{"ledger": workOnBooks, "count": count, "quit": quit, "complain": complain}))
 }
 
 var ctx = context.Background()

@@ -1,3 +1,5 @@
+//go:build unix
+
 package crash_test
 
 import (
@@ -10,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tender-go/payment/internal/crash"
-	"github.com/tender-go/payment/ledger"
 	"github.com/tender-go/payment/store/postgres"
 	"github.com/tender-go/payment/store/sqlite"
 	"github.com/tender-go/payment/store/sqlstore"
@@ -203,5 +204,3 @@ func (c *caller) apart(ctx context.Context, op *operation) ([]answer, error) {
 	}
 	return b.perform(ctx, &operation{ID: op.ID, Shape: single, Changes: op.Changes})
 }
-
-var _ ledger.Store = (*sqlstore.Store)(nil)

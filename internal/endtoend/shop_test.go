@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/ledger/posting"
 	"github.com/tender-go/payment/money"
 	"github.com/tender-go/payment/provider/stripe"
 	"github.com/tender-go/payment/sandbox"
@@ -22,11 +23,12 @@ import (
 
 // shop is a shop on the sandbox's clock.
 type shop struct {
-	t    *testing.T
-	ctx  context.Context
-	bank *sandbox.Server
-	pay  *payment.Client
-	url  string // of the webhook handler
+	t     *testing.T
+	ctx   context.Context
+	bank  *sandbox.Server
+	pay   *payment.Client
+	books *posting.Books
+	url   string // of the webhook handler
 }
 
 type options struct {
@@ -64,7 +66,9 @@ func open(t *testing.T, o options) *shop {
 		t.Cleanup(func() { require.NoError(t, db.Close()) })
 		store = db
 	}
-	s.pay, err = payment.New(payment.Config{Store: store, Providers: []payment.Provider{card}, Now: s.bank.Now, CallTimeout: 5 * time.Second})
+	s.books, err = posting.New(posting.Config{Now: s.bank.Now})
+	require.NoError(t, err)
+	s.pay, err = payment.New(payment.Config{Store: store, Providers: []payment.Provider{card}, Books: s.books, Now: s.bank.Now, CallTimeout: 5 * time.Second})
 	require.NoError(t, err)
 	mux.Handle("/webhooks/stripe", webhook.Handler(s.pay, card))
 	return s
@@ -172,7 +176,7 @@ func (s *shop) truth(reference string) (t truth) {
 	return t
 }
 
-// agrees says that the records tell what happened, that nobody was charged
+// agrees says that the records and the books tell what happened, that nobody was charged
 // twice, and that no person is needed.
 func (s *shop) agrees(p *payment.Payment) {
 	s.t.Helper()
@@ -182,6 +186,11 @@ func (s *shop) agrees(p *payment.Payment) {
 	require.Equal(s.t, is.collected, sums.Captured.Done.Minor()+sums.Overpaid.Done.Minor(), "collected\n%s", dump(p))
 	require.Equal(s.t, is.refunded, sums.Refunded.Done.Minor()+sums.OverpaidRefunded.Done.Minor(), "refunded\n%s", dump(p))
 	require.Equal(s.t, is.held, p.Capturable().Minor(), "held\n%s", dump(p))
+	now, err := s.pay.Get(s.ctx, p.ID)
+	require.NoError(s.t, err)
+	found, err := s.books.Compare(s.ctx, now)
+	require.NoError(s.t, err)
+	require.Empty(s.t, found, "the books say something else\n%s", dump(now))
 }
 
 func dump(p *payment.Payment) string {

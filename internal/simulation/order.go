@@ -31,7 +31,7 @@ func newOrder(w *world, amount money.Amount, method payment.Instrument, capture 
 	o := &order{w: w, byKey: map[string]string{}, made: map[string]int{}, request: payment.Request{
 		Key: "pay-1", Reference: "order-1", Amount: amount, Method: method, Capture: capture, ReturnURL: "https://shop.example/return",
 		Payer:       payment.Payer{Name: plantedName, Email: plantedEmail},
-		Description: "for " + plantedName, Metadata: map[string]string{"note": plantedMark},
+		Description: "for " + plantedName, Metadata: map[string]string{"note": plantedMark}, Splits: splitsOf(amount),
 	}}
 	w.order = o
 	return o

@@ -163,6 +163,7 @@ func (w *world) ids() []string {
 
 // checkNow holds what must be true at any time.
 func (w *world) checkNow() {
+	w.checkBooks()
 	attempts := w.truth()
 	for _, a := range attempts {
 		r := w.records[a.payment]

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/tender-go/payment"
+	"github.com/tender-go/payment/ledger/posting"
 	"github.com/tender-go/payment/provider/fake"
 	"github.com/tender-go/payment/store/memstore"
 )
@@ -56,7 +57,9 @@ type world struct {
 	counts  Counts
 	commits int
 	asides  int
-	spins   bool // a payment is written, or looked at, without end
+	booked  int            // commits that the auditor has seen
+	auditor *posting.Books // nil until it looks
+	spins   bool           // a payment is written, or looked at, without end
 }
 
 // process is a running program of the shop's.
@@ -191,7 +194,7 @@ func (w *world) process(i int) *process {
 	}
 	p := &process{w: w, name: [...]string{"web", "worker"}[i]}
 	cfg := payment.Config{Store: &view{Store: w.disk, w: w, proc: p}, CallTimeout: callTimeout, Now: w.clock.Now, Rand: w.entropy,
-		Logger: slog.New(&ears{w})}
+		Logger: slog.New(&ears{w}), Books: w.newBooks()}
 	for _, b := range w.banks {
 		cfg.Providers = append(cfg.Providers, newLine(w, p, b))
 	}

@@ -47,12 +47,12 @@ func (s *Store) quick(ctx context.Context, requests []*ledger.Request) (aside []
 				break
 			}
 		}
-		got, err := s.callPost(ctx, plain{s.db}, postQuick(q))
+		got, err := s.callQuick(ctx, q)
 		if err != nil {
-			if committed := s.quickFailed(err); committed != nil {
-				return nil, committed
+			if sqlState(err) == "" {
+				return nil, err
 			}
-			break
+			break // nothing is written
 		}
 		switch got[0] {
 		case 0:
@@ -80,14 +80,37 @@ func (s *Store) quick(ctx context.Context, requests []*ledger.Request) (aside []
 	return append(aside, more...), err
 }
 
-// quickFailed says what an error of the one statement means: nil if nothing is
+// callQuick carries a quick batch out in one statement, which is its own
+// transaction. An error without a SQLSTATE says all; with one, nothing is
 // written and the requests may go on step by step.
-func (s *Store) quickFailed(err error) error {
-	if state := sqlState(err); len(state) == 5 && state != "40003" && state[:2] != "57" && state[:2] != "58" && state[:2] != "08" && state[:2] != "XX" {
-		return nil
+func (s *Store) callQuick(ctx context.Context, q *ledger.Quick) ([]int64, error) {
+	// A connection first: if there is none, nothing was sent for certain.
+	waiting, done := context.WithTimeout(ctx, s.options.BusyTimeout)
+	conn, err := s.db.Conn(waiting)
+	done()
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, &ledgerError{ledger.ErrBusy, errors.New("no connection was free: raise SetMaxOpenConns")}
+	case err != nil:
+		return nil, &failure{err}
 	}
-	// The statement is its own transaction: with its answer the commit's is lost.
-	return &ledgerError{ledger.ErrCommitUnknown, &failure{err}}
+	defer func() { _ = conn.Close() }() // back to the pool
+	sending, done := context.WithTimeout(ctx, commitTimeout)
+	defer done()
+	got, err := s.callPost(sending, plain{conn}, postQuick(q))
+	if err == nil {
+		return got, nil
+	}
+	if state := sqlState(err); len(state) == 5 && state != "40003" {
+		switch state[:2] {
+		case "08", "57", "58", "XX": // the connection or the server broke, perhaps after the commit
+		default:
+			return nil, err
+		}
+	}
+	// With the statement's answer that of its commit is lost. Without a
+	// SQLSTATE: the cause is told in words.
+	return nil, &ledgerError{ledger.ErrCommitUnknown, errors.New("payment: the database failed: " + err.Error())}
 }
 
 // learn reads accounts that are not remembered yet.

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tender-go/payment/ledger"
 	"github.com/tender-go/payment/store/sqlite"
 	"github.com/tender-go/payment/store/sqlstore"
 )
@@ -138,7 +139,7 @@ func size(ctx context.Context, s settings) error {
 	}
 	const n = 100_000
 	for range n / 100 {
-		all := make([]ledgerChange, 100)
+		all := make([]ledger.Change, 100)
 		for i := range all {
 			all[i] = l.transfer(-1)
 		}
