@@ -25,17 +25,10 @@ func (c *carrier) draw(r *Request, rec *Record) *Error {
 	}
 	parts := c.parts[of.ID]
 	rec.Of, rec.Part = of.ID, len(parts)+1
-	by := drawHold
 	if r.kind == KindReversal {
-		by = drawBack
+		return drawBack(r, rec, of, parts)
 	}
-	if err := by(r, rec, of, parts); err != nil {
-		return err
-	}
-	if r.group != nil { // the next of the group comes after it, or none is recorded
-		c.parts[of.ID] = append(parts, rec)
-	}
-	return nil
+	return drawHold(r, rec, of, parts)
 }
 
 // drawHold settles or ends a hold.

@@ -31,7 +31,6 @@ var mutants = []struct{ name, file, old, broken string }{
 	{"what was taken back can be taken back again", "draw.go", "	for _, p := range parts {\n		for _, l := range p.Lines {", "	for _, p := range parts[:0] {\n		for _, l := range p.Lines {"},
 	{"several entries of one account are shared out apart", "draw.go", "if left[i].account.ID == l.Account.ID && left[i].side == side {\n			left[i].left += amount", "if false {\n			left[i].left += amount"},
 	{"a hold expires a moment late", "draw.go", "r.recorded < of.Expires)", "r.recorded <= of.Expires)"},
-	{"the second part of a group is the first", "draw.go", "if r.group != nil { // the next", "if false { // the next"},
 	{"what came too late counts at its date", "seal.go", "return max(r.Effective, b.Closed)", "return r.Effective"},
 	{"seals follow a clock that goes back", "seal.go", "Sealed: max(now, last.Sealed)", "Sealed: now"},
 	{"a page begins in the wrong place", "statement.go", "if p.Seq > seq || p.N > n {", "if p.Seq > seq {"},

@@ -178,7 +178,8 @@ func (w *world) group(list []ledger.Change, receipts []ledger.Receipt, err error
 	}
 }
 
-// knots finds what cannot be asked for together: one that refers to another.
+// knots finds what cannot be asked for together: one that refers to another,
+// and two that draw on one.
 func (w *world) knots(list []ledger.Change) (kinds []error) {
 	keys := map[string]bool{}
 	for _, c := range list {
@@ -187,6 +188,9 @@ func (w *world) knots(list []ledger.Change) (kinds []error) {
 			kinds = append(kinds, ledger.ErrInvalid)
 		}
 		keys[h.key] = true
+		if h.of != "" {
+			keys[h.of] = true
+		}
 	}
 	return kinds
 }
