@@ -155,7 +155,7 @@ func TestDisputeFacts(t *testing.T) {
 func TestSnippets(t *testing.T) {
 	t.Parallel()
 	known := map[string]bool{}
-	for _, pattern := range []string{"*_test.go", "examples/*/*.go"} {
+	for _, pattern := range []string{"*_test.go", "examples/*/*.go", "*/example_test.go"} {
 		files, err := filepath.Glob(pattern)
 		require.NoError(t, err)
 		for _, f := range files {

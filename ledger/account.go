@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"sync/atomic"
 
 	"github.com/tender-go/payment/money"
@@ -153,7 +154,12 @@ func (t Totals) Of(l Layer) int64 {
 	return t.Posted
 }
 
-// Add adds to a layer, and reports whether the sum fits in 64 bits.
+// beyond stands in a total that left the range of 64 bits, and stays there: no
+// number is made up for it, and the other accounts go on. Strict accounts never
+// get so far.
+const beyond = math.MinInt64
+
+// Add adds to a layer, and reports whether the sum is in range.
 func (t *Totals) Add(l Layer, amount int64) bool {
 	p := &t.Posted
 	switch l {
@@ -162,9 +168,18 @@ func (t *Totals) Add(l Layer, amount int64) bool {
 	case HeldCredit:
 		p = &t.HeldCredit
 	}
-	sum, ok := add(*p, amount)
+	sum := *p + amount
+	if *p == beyond || sum == beyond || (sum > *p) != (amount > 0) {
+		*p = beyond
+		return false
+	}
 	*p = sum
-	return ok
+	return true
+}
+
+// inRange reports whether every layer is.
+func (t Totals) inRange() bool {
+	return t.Posted != beyond && t.HeldDebit != beyond && t.HeldCredit != beyond
 }
 
 // MaxBalance bounds what a strict account may come to on each layer, in minor
@@ -173,7 +188,7 @@ const MaxBalance = 1 << 62
 
 // fits reports whether no layer is beyond MaxBalance.
 func (t Totals) fits() bool {
-	return t.Posted <= MaxBalance && t.Posted >= -MaxBalance && t.HeldDebit <= MaxBalance && t.HeldCredit <= MaxBalance
+	return t.inRange() && t.Posted <= MaxBalance && t.Posted >= -MaxBalance && t.HeldDebit <= MaxBalance && t.HeldCredit <= MaxBalance
 }
 
 // available is what may be taken from an account of type ty: posted on its
@@ -188,7 +203,7 @@ func (t Totals) available(ty Type) int64 {
 // nearlyFull is far from the end of int64, and beyond any real book.
 func (t Totals) nearlyFull() bool {
 	const far = 1 << 61
-	return t.Posted > far || t.Posted < -far || t.HeldDebit > far || t.HeldCredit > far
+	return !t.inRange() || t.Posted > far || t.Posted < -far || t.HeldDebit > far || t.HeldCredit > far
 }
 
 // lowers reports whether a line takes from what is available.

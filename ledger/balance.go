@@ -37,7 +37,10 @@ type AsOf struct {
 	Recorded time.Time
 }
 
-func (a *Account) balance(t Totals) Balance {
+func (a *Account) balance(t Totals) (Balance, error) {
+	if !t.inRange() {
+		return Balance{}, overflow(a)
+	}
 	c := a.Currency
 	b := Balance{Account: a.Path, Type: a.Type, Mode: a.Mode, Available: money.Of(t.available(a.Type), c)}
 	if a.Type.Normal() == DebitSide {
@@ -45,7 +48,7 @@ func (a *Account) balance(t Totals) Balance {
 	} else {
 		b.Posted, b.PendingIn, b.PendingOut = money.Of(-t.Posted, c), money.Of(t.HeldCredit, c), money.Of(t.HeldDebit, c)
 	}
-	return b
+	return b, nil
 }
 
 // Balance returns what an account comes to. An account that was never posted
@@ -67,19 +70,23 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 			if spec.Currency == "" || !isNotFound(err) {
 				return err
 			}
-			out = (&Account{Spec: spec}).balance(Totals{})
-			return nil
+			out, err = (&Account{Spec: spec}).balance(Totals{})
+			return err
 		}
 		if a.Mode == Strict && at == (AsOf{}) {
 			now, err := v.Total(ctx, a.ID)
-			out = a.balance(now.Totals)
+			if err != nil {
+				return err
+			}
+			out, err = a.balance(now.Totals)
 			out.Version = now.Version
 			return err
 		}
 		totals, err := totalsAt(ctx, v, at, []*Account{a})
-		if err == nil {
-			out = a.balance(totals[0])
+		if err != nil {
+			return err
 		}
+		out, err = a.balance(totals[0])
 		return err
 	})
 	return out, err
@@ -109,18 +116,14 @@ func totalsAt(ctx context.Context, v View, at AsOf, accounts []*Account) ([]Tota
 		index[a] = i
 	}
 	err = v.Unsealed(ctx, last, func(r *Record) error {
-		return addLines(totals, index, r)
+		for _, l := range r.Lines {
+			if i, ok := index[l.Account]; ok {
+				totals[i].Add(l.Layer, l.Amount)
+			}
+		}
+		return nil
 	})
 	return totals, err
-}
-
-func addLines(totals []Totals, index map[*Account]int, r *Record) error {
-	for _, l := range r.Lines {
-		if i, ok := index[l.Account]; ok && !totals[i].Add(l.Layer, l.Amount) {
-			return overflow(l.Account)
-		}
-	}
-	return nil
 }
 
 // effectiveTotals adds up what is dated before an instant.
@@ -132,9 +135,7 @@ func effectiveTotals(ctx context.Context, v View, at AsOf, last Block, accounts 
 	for i, a := range accounts {
 		q := PostingQuery{Account: a, Layers: []Layer{Posted}, Until: last.Last(), BookedBefore: micros(at.Effective)}
 		err := v.Postings(ctx, q, func(p Posting) error {
-			if !totals[i].Add(p.Layer, p.Amount) {
-				return overflow(a)
-			}
+			totals[i].Add(p.Layer, p.Amount)
 			return nil
 		})
 		if err != nil {
@@ -230,6 +231,9 @@ func (t *TrialBalance) fill(accounts []*Account, totals []Totals) error {
 	sums := map[money.Currency]*TrialSum{}
 	for i, a := range accounts {
 		c, have := a.Currency, totals[i]
+		if !have.inRange() {
+			return overflow(a)
+		}
 		line := TrialLine{Account: a.Path, Type: a.Type, Debit: money.Of(max(have.Posted, 0), c), Credit: money.Of(max(-have.Posted, 0), c),
 			PendingDebit: money.Of(have.HeldDebit, c), PendingCredit: money.Of(have.HeldCredit, c)}
 		t.Lines = append(t.Lines, line)

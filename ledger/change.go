@@ -23,8 +23,9 @@ type Entry struct {
 }
 
 // MaxAmount is the largest amount of one entry in minor units, 2^53 - 1: JSON
-// numbers, spreadsheets and other ledgers take it without loss, and a running
-// balance cannot run over unseen.
+// numbers, spreadsheets and other ledgers take it without loss. A deferred
+// account that nears the range of 64 bits takes no more; should many posts of
+// this size outrun that, its balance is ErrOverflow and all others go on.
 const MaxAmount = 1<<53 - 1
 
 // Debit is an entry on the debit side.

@@ -97,8 +97,8 @@ func (q *ledgerStatements) postgres(journal string) {
 	q.lock = totals + " ORDER BY account_id FOR NO KEY UPDATE"
 	q.lockFree = q.lock + " SKIP LOCKED"
 	q.fold = `WITH gone AS (DELETE FROM ledger_raises WHERE account_id = ANY (?::BIGINT[]) RETURNING account_id, posted, held_debit, held_credit),
-		by_account AS (SELECT account_id, sum(posted)::BIGINT AS posted, sum(held_debit)::BIGINT AS held_debit, sum(held_credit)::BIGINT AS held_credit FROM gone GROUP BY account_id)
-		UPDATE ledger_totals t SET posted = t.posted + g.posted, held_debit = t.held_debit + g.held_debit, held_credit = t.held_credit + g.held_credit
+		by_account AS (SELECT account_id, sum(posted) AS posted, sum(held_debit) AS held_debit, sum(held_credit) AS held_credit FROM gone GROUP BY account_id)
+		UPDATE ledger_totals t SET posted = ledger_clamp(t.posted + g.posted), held_debit = ledger_clamp(t.held_debit + g.held_debit), held_credit = ledger_clamp(t.held_credit + g.held_credit)
 		FROM by_account g WHERE t.account_id = g.account_id RETURNING t.account_id, t.posted, t.held_debit, t.held_credit, t.version`
 	q.foldFree = "SELECT ledger_fold_free()"
 	q.patience = "SELECT set_config('lock_timeout', ?, true)"

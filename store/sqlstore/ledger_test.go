@@ -10,6 +10,7 @@ import (
 
 	"github.com/tender-go/payment/ledger"
 	"github.com/tender-go/payment/money"
+	"github.com/tender-go/payment/store/memstore"
 	"github.com/tender-go/payment/store/sqlstore"
 )
 
@@ -117,4 +118,41 @@ func TestLedgerManyCallers(t *testing.T) {
 			require.Equal(t, have.Posted, at.Posted, "the page of the account says the same")
 		}
 	})
+}
+
+// An account that is filled beyond all measure is told so; it stops no other
+// and not the sealer.
+func TestLedgerBeyondAllMeasure(t *testing.T) {
+	t.Parallel()
+	try := func(t *testing.T, s ledger.Store) {
+		chart, err := ledger.NewChart(ledger.Rule{Pattern: "a:{n}:{currency}", Type: ledger.Asset})
+		require.NoError(t, err)
+		b, err := ledger.New(ledger.Config{Store: s, Chart: chart})
+		require.NoError(t, err)
+		for i := range 6 {
+			var entries []ledger.Entry
+			for range 400 {
+				entries = append(entries, ledger.Debit("a:1:EUR", eur(ledger.MaxAmount)), ledger.Credit("a:2:EUR", eur(ledger.MaxAmount)))
+			}
+			_, err := b.Post(ctx, ledger.Transaction{Key: fmt.Sprint("huge-", i), Entries: entries})
+			require.NoError(t, err)
+		}
+		_, err = b.Post(ctx, ledger.Transaction{Key: "small", Entries: []ledger.Entry{ledger.Debit("a:3:EUR", eur(5)), ledger.Credit("a:4:EUR", eur(5))}})
+		require.NoError(t, err)
+		_, err = b.Seal(ctx)
+		require.NoError(t, err)
+		_, err = b.Balance(ctx, "a:1:EUR", ledger.AsOf{})
+		require.ErrorIs(t, err, ledger.ErrOverflow)
+		have, err := b.Balance(ctx, "a:3:EUR", ledger.AsOf{})
+		require.NoError(t, err)
+		require.Equal(t, eur(5), have.Posted)
+		_, err = b.Post(ctx, ledger.Transaction{Key: "more", Entries: []ledger.Entry{ledger.Debit("a:1:EUR", eur(1)), ledger.Credit("a:3:EUR", eur(1))}})
+		require.ErrorIs(t, err, ledger.ErrOverflow, "it takes no more")
+		report, err := b.Verify(ctx, ledger.VerifyOptions{})
+		require.NoError(t, err)
+		require.False(t, report.OK())
+		require.Equal(t, "a:1:EUR", report.Problems[0].Account, "%+v", report.Problems)
+	}
+	t.Run("memstore", func(t *testing.T) { t.Parallel(); try(t, memstore.New()) })
+	each(t, func(t *testing.T, s *sqlstore.Store) { try(t, s) })
 }

@@ -109,6 +109,11 @@ ALTER TABLE ledger_journal ENABLE ALWAYS TRIGGER ledger_journal_append_only;
 ALTER TABLE ledger_seals ENABLE ALWAYS TRIGGER ledger_seals_append_only;
 ALTER TABLE ledger_postings ENABLE ALWAYS TRIGGER ledger_postings_append_only;
 
+-- ledger_clamp keeps a sum in range: one account that is out of all measure
+-- must not stop the others. Verify names it.
+CREATE FUNCTION ledger_clamp(n NUMERIC) RETURNS BIGINT LANGUAGE sql IMMUTABLE AS
+    $$ SELECT least(greatest(n, -9223372036854775807), 9223372036854775807)::BIGINT $$;
+
 -- ledger_fold_free adds raises to the totals of accounts that nobody has
 -- locked. Whoever locks a row to take from it does the same.
 CREATE FUNCTION ledger_fold_free() RETURNS VOID LANGUAGE plpgsql AS $$
@@ -122,9 +127,10 @@ BEGIN
         SELECT t.account_id FROM ledger_totals t WHERE t.account_id IN (SELECT account_id FROM ledger_raises LIMIT 1000)
         ORDER BY t.account_id FOR NO KEY UPDATE SKIP LOCKED) l;
     WITH gone AS (DELETE FROM ledger_raises WHERE account_id = ANY (locked) RETURNING account_id, posted, held_debit, held_credit),
-    by_account AS (SELECT account_id, sum(posted)::BIGINT AS posted, sum(held_debit)::BIGINT AS held_debit, sum(held_credit)::BIGINT AS held_credit
+    by_account AS (SELECT account_id, sum(posted) AS posted, sum(held_debit) AS held_debit, sum(held_credit) AS held_credit
         FROM gone GROUP BY account_id)
-    UPDATE ledger_totals t SET posted = t.posted + g.posted, held_debit = t.held_debit + g.held_debit, held_credit = t.held_credit + g.held_credit
+    UPDATE ledger_totals t SET posted = ledger_clamp(t.posted + g.posted), held_debit = ledger_clamp(t.held_debit + g.held_debit),
+        held_credit = ledger_clamp(t.held_credit + g.held_credit)
         FROM by_account g WHERE t.account_id = g.account_id;
 END $$;
 
