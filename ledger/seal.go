@@ -16,8 +16,9 @@ import (
 // would be one row that every writer waits for. It also posts each line to the
 // page of its account, with the running balance.
 
-// sealBlock bounds the records of one block.
-const sealBlock = 1000
+// sealBlock bounds the records of one block. A large one is cheaper: of what it
+// posts, more lies together.
+const sealBlock = 4000
 
 // Seal gives all that is recorded its number and hash, as Run does from time
 // to time. It returns how many records it sealed. [ErrBusy]: somebody else is

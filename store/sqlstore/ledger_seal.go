@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -292,6 +293,10 @@ func (st *sealTx) Write(ctx context.Context, b *ledger.Block, postings []ledger.
 		}
 		st.fresh[p.Account.ID] = t
 	}
+	// Page by page: what lies together is written together.
+	slices.SortFunc(postings, func(a, b ledger.Posting) int {
+		return cmp.Or(cmp.Compare(a.Account.ID, b.Account.ID), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.N, b.N))
+	})
 	if st.t.s.dialect == Postgres {
 		return st.writePostgres(ctx, postings)
 	}

@@ -65,7 +65,11 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	q.recordsByID = journal + among("id")
 	q.parts = journal + among("of") + " ORDER BY of, part"
 	q.totalsOf = "SELECT " + totalList + " FROM ledger_totals " + among("account_id")
-	q.glance = "SELECT coalesce((SELECT max(effective_at) FROM ledger_journal WHERE kind = 7), 0), coalesce((SELECT id FROM ledger_journal WHERE key = ?), 0)"
+	one := func(t string) string {
+		return "coalesce(" + t + ".account_id, 0), coalesce(" + t + ".posted, 0), coalesce(" + t + ".held_debit, 0), coalesce(" + t + ".held_credit, 0), coalesce(" + t + ".version, 0)"
+	}
+	q.glance = "SELECT coalesce((SELECT max(effective_at) FROM ledger_journal WHERE kind = 7), 0), coalesce((SELECT id FROM ledger_journal WHERE key = ?), 0), " + one("a") + ", " + one("b") +
+		" FROM (SELECT 1) LEFT JOIN ledger_totals a ON a.account_id = ? LEFT JOIN ledger_totals b ON b.account_id = ?"
 	q.unsealed = journal + "WHERE id > ? ORDER BY id LIMIT ?"
 	last := "(SELECT running FROM ledger_postings WHERE account_id = ? AND layer = @ AND seq <= ? ORDER BY seq DESC, n DESC LIMIT 1)"
 	var layers []string

@@ -23,6 +23,10 @@ type ledgerTx struct {
 	// closed is what ClosedBefore answers, if closedRead.
 	closed     int64
 	closedRead bool
+	// asked are the accounts that were asked for last, and seen what some of
+	// them came to then (SQLite).
+	asked []*ledger.Account
+	seen  []ledger.Locked
 }
 
 // LedgerTx implements ledger.Keeper.
@@ -69,6 +73,7 @@ func (l *ledgerTx) opening(path string) *ledger.Account {
 // Accounts implements ledger.Tx.
 func (l *ledgerTx) Accounts(ctx context.Context, paths []string) ([]*ledger.Account, error) {
 	found := make([]*ledger.Account, len(paths))
+	l.asked, l.seen = found, nil
 	var unknown []string
 	for i, p := range paths {
 		a := l.opening(p)
@@ -130,18 +135,39 @@ func (l *ledgerTx) Keyed(ctx context.Context, keys []string) ([]*ledger.Record, 
 	case l.t.s.dialect == Postgres:
 		return l.records(ctx, q.recordByKey, keys[0])
 	}
-	// A lone post mostly finds nothing: one statement says so, and what
-	// ClosedBefore asks next.
-	type answer struct{ closed, taken int64 }
-	a, err := one(ctx, l.t.q, func(row row) (a answer, err error) { return a, row.Scan(&a.closed, &a.taken) }, q.glance, keys[0])
+	return l.glance(ctx, keys[0])
+}
+
+// glance is Keyed of a lone post, which mostly finds nothing, on SQLite: one
+// statement says so, and what ClosedBefore and Lock will ask.
+func (l *ledgerTx) glance(ctx context.Context, key string) ([]*ledger.Record, error) {
+	q := l.t.s.sql.ledger
+	var ids [2]int64
+	n := 0
+	for _, a := range l.asked {
+		if a != nil && a.Mode == ledger.Strict && n < len(ids) {
+			ids[n] = a.ID
+			n++
+		}
+	}
+	type answer struct {
+		closed, taken int64
+		totals        [2]ledger.Locked
+	}
+	a, err := one(ctx, l.t.q, func(row row) (a answer, err error) {
+		x, y := &a.totals[0], &a.totals[1]
+		return a, row.Scan(&a.closed, &a.taken, &x.ID, &x.Totals.Posted, &x.Totals.HeldDebit, &x.Totals.HeldCredit, &x.Version,
+			&y.ID, &y.Totals.Posted, &y.Totals.HeldDebit, &y.Totals.HeldCredit, &y.Version)
+	}, q.glance, key, ids[0], ids[1])
 	if err != nil {
 		return nil, err
 	}
 	l.closed, l.closedRead = a.closed, true
+	l.seen = a.totals[:n]
 	if a.taken == 0 {
 		return nil, nil
 	}
-	return l.records(ctx, q.recordByKey, keys[0])
+	return l.records(ctx, q.recordByKey, key)
 }
 
 // Parts implements ledger.Tx.
@@ -257,6 +283,9 @@ func (l *ledgerTx) Lock(ctx context.Context, must, may []int64) ([]ledger.Locked
 
 // totals reads what accounts come to, where one writes at a time.
 func (l *ledgerTx) totals(ctx context.Context, must, may []int64) ([]ledger.Locked, error) {
+	if got := l.known(must, may); got != nil {
+		return got, nil
+	}
 	const few = 6
 	if len(must)+len(may) > few {
 		return all(ctx, l.t.q, scanLocked, l.t.s.sql.ledger.totalsOf, []any{set(SQLite, append(slices.Clone(must), may...))})
@@ -277,8 +306,24 @@ func (l *ledgerTx) totals(ctx context.Context, must, may []int64) ([]ledger.Lock
 	return got, nil
 }
 
+// known returns what the accounts came to at the glance, if all were in it.
+func (l *ledgerTx) known(must, may []int64) []ledger.Locked {
+	got := make([]ledger.Locked, 0, 2)
+	for _, ids := range [...][]int64{must, may} {
+		for _, id := range ids {
+			i := slices.IndexFunc(l.seen, func(s ledger.Locked) bool { return s.ID == id })
+			if i < 0 {
+				return nil
+			}
+			got = append(got, l.seen[i])
+		}
+	}
+	return got
+}
+
 // Append implements ledger.Tx.
 func (l *ledgerTx) Append(ctx context.Context, records []*ledger.Record, deltas []ledger.Delta) error {
+	l.seen = nil
 	if l.t.s.dialect == SQLite {
 		return l.appendSQLite(ctx, records, deltas)
 	}

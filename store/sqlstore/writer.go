@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -49,6 +50,10 @@ type writer struct {
 	waiting []*turn
 	running bool
 	idle    sync.WaitGroup // the writer's goroutine
+
+	// durable are the connections whose settings were read back, and when;
+	// whoever is at work only. It holds them, so that none takes another's place.
+	durable map[any]time.Time
 
 	caution int // batches that still use savepoints; whoever is at work only
 }
@@ -338,12 +343,16 @@ func (w *writer) restart(t *turn, err error) {
 }
 
 // begin begins a transaction that holds the write lock, on a connection whose
-// settings are read back.
+// settings were read back.
 func (w *writer) begin() (b *batched, end func(), err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	// A pool without a free connection would let it wait for ever.
 	patience := time.AfterFunc(w.s.options.BusyTimeout, cancel)
-	tx, err := w.s.db.BeginTx(ctx, nil)
+	conn, err := w.s.db.Conn(ctx)
+	var tx *sql.Tx
+	if err == nil {
+		tx, err = conn.BeginTx(ctx, nil)
+	}
 	if !patience.Stop() && err == nil {
 		_ = tx.Rollback()
 		err = context.DeadlineExceeded
@@ -351,18 +360,59 @@ func (w *writer) begin() (b *batched, end func(), err error) {
 	if err == nil {
 		b = &batched{s: w.s, tx: tx, stmts: make(map[string]*sql.Stmt, 16)}
 		if _, err = b.exec(context.Background(), w.s.sql.takeLock, nil); err == nil {
-			err = w.s.checkDurable(context.Background(), b)
+			err = w.checked(conn, b)
 		}
 		if err != nil {
 			_ = tx.Rollback()
 		}
 	}
-	if err != nil {
+	end = func() {
 		cancel()
+		if conn != nil {
+			_ = conn.Close() // back to the pool
+		}
+	}
+	if err != nil {
+		end()
 		if ctxErr := context.DeadlineExceeded; errors.Is(err, ctxErr) || errors.Is(err, context.Canceled) {
 			return nil, nil, busy(errors.New("no connection was free: raise SetMaxOpenConns"))
 		}
 		return nil, nil, w.s.statementError(err)
 	}
-	return b, cancel, nil
+	return b, end, nil
+}
+
+const (
+	// checkEvery is how long a connection's settings count as read back: it is
+	// asked at its first use and then from time to time, since to ask each
+	// time would cost a lone caller a tenth of its commit.
+	checkEvery = 100 * time.Millisecond
+	// maxChecked bounds the connections that are remembered.
+	maxChecked = 64
+)
+
+// checked reads the settings of a connection back, unless that was just done.
+// Whoever is at work only.
+func (w *writer) checked(conn *sql.Conn, b *batched) error {
+	var this any
+	if err := conn.Raw(func(driverConn any) error {
+		if reflect.TypeOf(driverConn).Comparable() {
+			this = driverConn
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	now := time.Now()
+	if at, known := w.durable[this]; this != nil && known && now.Sub(at) < checkEvery {
+		return nil
+	}
+	if err := w.s.checkDurable(context.Background(), b); err != nil || this == nil {
+		return err
+	}
+	if w.durable == nil || len(w.durable) >= maxChecked {
+		w.durable = make(map[any]time.Time, 2)
+	}
+	w.durable[this] = now
+	return nil
 }
