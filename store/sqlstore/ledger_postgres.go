@@ -1,9 +1,11 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tender-go/payment"
@@ -16,6 +18,9 @@ const (
 	// for another that writes the same key. Whoever wrote it is tried alone
 	// then.
 	uniquePatience = "50ms"
+	// lonePatience is the same for a lone post, and how long that waits for an
+	// account: what is not free by then is tried step by step.
+	lonePatience = "1ms"
 	// conflictRuns is how often a batch is carried out again after a conflict.
 	conflictRuns = 10
 	// quickRuns is how often it is tried in one statement.
@@ -197,6 +202,10 @@ func (p *post) args() []any {
 
 func postQuick(q *ledger.Quick) *post {
 	p := &post{patience: uniquePatience}
+	if len(q.Requests) == 1 {
+		p.patience = lonePatience
+		slices.SortFunc(q.Deltas, func(a, b ledger.QuickDelta) int { return cmp.Compare(a.Account.ID, b.Account.ID) })
+	}
 	if q.Earliest != 0 {
 		p.earliest = q.Earliest
 	}

@@ -147,13 +147,11 @@ END $$;
 -- The answer begins with what became of it: 0 written, and the ids of the rows
 -- in order; 1 not written, and the accounts that had to be locked and were not
 -- free; 2 not written, the caller has to look closer. A key, or an of and part,
--- that is taken is an error of the state LG001.
+-- that is taken is an error of the state LG001; LG002 says the same as 2.
 CREATE FUNCTION ledger_post(patience TEXT, earliest BIGINT, held BIGINT[],
     accounts BIGINT[], add_posted BIGINT[], add_debit BIGINT[], add_credit BIGINT[], add_taken BIGINT[], musts BOOLEAN[], leasts BIGINT[], sides SMALLINT[],
     keys TEXT[], fingerprints BYTEA[], recorded BIGINT[], lines BYTEA[], kinds SMALLINT[], effective BIGINT[], expires BIGINT[],
-    ofs BIGINT[], parts INTEGER[], finals BOOLEAN[], descriptions TEXT[], metadatas TEXT[]) RETURNS BIGINT[] LANGUAGE plpgsql
-    -- Planned once: a plan made for the arrays at hand costs more than the work.
-    SET plan_cache_mode = force_generic_plan AS $$
+    ofs BIGINT[], parts INTEGER[], finals BOOLEAN[], descriptions TEXT[], metadatas TEXT[]) RETURNS BIGINT[] LANGUAGE plpgsql AS $$
 DECLARE
     wanted INTEGER := coalesce(cardinality(accounts), 0);
     locked BIGINT[] := held;
@@ -161,27 +159,45 @@ DECLARE
     busy   BIGINT[];
     ids    BIGINT[];
     one    BIGINT;
-    fine   BOOLEAN;
+    plans  TEXT;
+    scans  TEXT;
 BEGIN
-    -- The sealer relies on it: whoever takes a number has shown itself before.
-    PERFORM pg_current_xact_id();
-    IF held IS NULL THEN
+    IF held IS NOT NULL THEN -- the settings below end with the call
+        plans := current_setting('plan_cache_mode');
+        scans := current_setting('enable_seqscan');
+    ELSE
         PERFORM set_config('lock_timeout', patience, true);
-        IF wanted <= 2 THEN
-            -- As below, for a lone post: to unnest arrays costs more than the work.
-            enough := true;
-            locked := ARRAY[]::BIGINT[];
-            FOR i IN 1..wanted LOOP
-                SELECT (leasts[i] IS NULL OR leasts[i] <= CASE WHEN sides[i] > 0 THEN t.posted - t.held_credit ELSE -t.posted - t.held_debit END)
+    END IF;
+    -- The sealer relies on it that whoever takes a number has shown itself
+    -- before. Statements are planned once: a plan made for the arrays at hand
+    -- costs more than the work; and by an index, even if the tables were empty
+    -- when they were planned.
+    PERFORM pg_current_xact_id(), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true);
+    IF held IS NULL AND wanted <= 2 AND cardinality(keys) = 1 THEN
+        -- A lone post, in the order of its accounts. It hardly waits: patience
+        -- is short for it. What does not fit is an error, and looked at closer.
+        FOR i IN 1..wanted LOOP
+            UPDATE ledger_totals t SET posted = t.posted + add_posted[i], held_debit = t.held_debit + add_debit[i], held_credit = t.held_credit + add_credit[i],
+                version = t.version + add_taken[i]
+                WHERE t.account_id = accounts[i]
+                    AND (leasts[i] IS NULL OR leasts[i] <= CASE WHEN sides[i] > 0 THEN t.posted - t.held_credit ELSE -t.posted - t.held_debit END)
                     AND t.posted + add_posted[i] BETWEEN -4611686018427387904 AND 4611686018427387904
-                    AND t.held_debit + add_debit[i] <= 4611686018427387904 AND t.held_credit + add_credit[i] <= 4611686018427387904
-                    INTO fine FROM ledger_totals t WHERE t.account_id = accounts[i] FOR NO KEY UPDATE SKIP LOCKED;
-                IF FOUND THEN
-                    locked := locked || accounts[i];
-                    enough := enough AND fine;
-                END IF;
-            END LOOP;
-        ELSE
+                    AND t.held_debit + add_debit[i] <= 4611686018427387904 AND t.held_credit + add_credit[i] <= 4611686018427387904;
+            IF NOT FOUND THEN
+                RAISE EXCEPTION 'not enough' USING ERRCODE = 'LG002';
+            END IF;
+        END LOOP;
+        INSERT INTO ledger_journal (id, key, fingerprint, recorded_at, lines, kind, effective_at, expires_at, final, description, metadata)
+        SELECT nextval('ledger_journal_seq'), keys[1], fingerprints[1], recorded[1], lines[1], coalesce(kinds[1], 1), effective[1], expires[1], false, descriptions[1], metadatas[1]
+        WHERE earliest IS NULL OR NOT EXISTS (SELECT 1 FROM ledger_journal c WHERE c.kind = 7 AND c.effective_at > earliest)
+        ON CONFLICT DO NOTHING RETURNING id INTO one;
+        IF one IS NULL THEN
+            RAISE EXCEPTION 'a key is taken, or the period closed' USING ERRCODE = 'LG001';
+        END IF;
+        RETURN ARRAY[0::BIGINT, one];
+    END IF;
+    IF held IS NULL THEN
+        IF wanted > 0 THEN
             -- Sorted, and nothing is waited for.
             SELECT array_agg(l.account_id), bool_and(l.enough) INTO locked, enough FROM (
                 SELECT t.account_id, (w.least IS NULL OR w.least <= CASE WHEN w.side > 0 THEN t.posted - t.held_credit ELSE -t.posted - t.held_debit END)
@@ -190,8 +206,6 @@ BEGIN
                 FROM unnest(accounts, leasts, sides, add_posted, add_debit, add_credit) AS w (account_id, least, side, posted, debit, credit)
                     JOIN ledger_totals t ON t.account_id = w.account_id
                 ORDER BY t.account_id FOR NO KEY UPDATE OF t SKIP LOCKED) l;
-        END IF;
-        IF wanted > 0 THEN
             IF coalesce(cardinality(locked), 0) < wanted THEN
                 SELECT array_agg(w.account_id) INTO busy FROM unnest(accounts, musts) AS w (account_id, must)
                     WHERE w.must AND (locked IS NULL OR NOT w.account_id = ANY (locked));
@@ -207,15 +221,7 @@ BEGIN
             RETURN ARRAY[2::BIGINT];
         END IF;
     END IF;
-    IF cardinality(keys) = 1 THEN
-        INSERT INTO ledger_journal (id, key, fingerprint, recorded_at, lines, kind, effective_at, expires_at, of, part, final, description, metadata)
-        VALUES (nextval('ledger_journal_seq'), keys[1], fingerprints[1], recorded[1], lines[1], coalesce(kinds[1], 1), effective[1], expires[1], ofs[1], parts[1],
-            coalesce(finals[1], false), descriptions[1], metadatas[1])
-        ON CONFLICT DO NOTHING RETURNING id INTO one;
-        IF one IS NOT NULL THEN
-            ids := ARRAY[one];
-        END IF;
-    ELSIF effective IS NULL AND expires IS NULL AND ofs IS NULL AND finals IS NULL AND descriptions IS NULL AND metadatas IS NULL THEN
+    IF effective IS NULL AND expires IS NULL AND ofs IS NULL AND finals IS NULL AND descriptions IS NULL AND metadatas IS NULL THEN
         WITH written AS (
             INSERT INTO ledger_journal (id, key, fingerprint, recorded_at, lines, kind, final)
             SELECT nextval('ledger_journal_seq'), w.key, w.fingerprint, w.recorded, w.lines, coalesce(w.kind, 1), false
@@ -236,12 +242,7 @@ BEGIN
         RAISE EXCEPTION 'a key or part is taken' USING ERRCODE = 'LG001';
     END IF;
     IF wanted > 0 THEN
-        IF wanted <= 2 AND cardinality(locked) = wanted THEN
-            FOR i IN 1..wanted LOOP
-                UPDATE ledger_totals t SET posted = t.posted + add_posted[i], held_debit = t.held_debit + add_debit[i], held_credit = t.held_credit + add_credit[i],
-                    version = t.version + add_taken[i] WHERE t.account_id = accounts[i];
-            END LOOP;
-        ELSIF coalesce(cardinality(locked), 0) = wanted THEN
+        IF coalesce(cardinality(locked), 0) = wanted THEN
             UPDATE ledger_totals t SET posted = t.posted + w.posted, held_debit = t.held_debit + w.debit, held_credit = t.held_credit + w.credit, version = t.version + w.taken
                 FROM unnest(accounts, add_posted, add_debit, add_credit, add_taken) AS w (account_id, posted, debit, credit, taken) WHERE t.account_id = w.account_id;
         ELSE
@@ -252,6 +253,9 @@ BEGIN
                 SELECT w.account_id, w.posted, w.debit, w.credit FROM unnest(accounts, add_posted, add_debit, add_credit) AS w (account_id, posted, debit, credit)
                 WHERE locked IS NULL OR NOT w.account_id = ANY (locked);
         END IF;
+    END IF;
+    IF held IS NOT NULL THEN
+        PERFORM set_config('plan_cache_mode', plans, true), set_config('enable_seqscan', scans, true);
     END IF;
     RETURN array_prepend(0::BIGINT, ids);
 END $$;
