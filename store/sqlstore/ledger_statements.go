@@ -156,7 +156,7 @@ func postOne(n int) string {
 		SELECT nextval('ledger_journal_seq'), w.* FROM (SELECT ?::TEXT, ?::BYTEA, ?::BIGINT, ?::BYTEA, ?::SMALLINT, ?::BIGINT, ?::BIGINT, false, ?::TEXT, ?::TEXT) w
 		WHERE pg_current_xact_id() IS NOT NULL AND ` + patient + fits + `
 		AND NOT EXISTS (SELECT 1 FROM ledger_journal c WHERE c.kind = 7 AND c.effective_at > ?::BIGINT)
-		ON CONFLICT DO NOTHING RETURNING id) SELECT coalesce((SELECT id FROM j), ledger_refuse())`
+		RETURNING id) SELECT coalesce((SELECT id FROM j), ledger_refuse())`
 }
 
 // each calls fn for every text.

@@ -77,7 +77,7 @@ CREATE TABLE ledger_totals (
     held_debit  BIGINT NOT NULL,
     held_credit BIGINT NOT NULL,
     version     BIGINT NOT NULL
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 50); -- room for updates in place
 
 -- What was added to a strict account while its row was locked by somebody
 -- else. Whoever locks the row next folds it in.
