@@ -37,6 +37,26 @@ type AsOf struct {
 	Recorded time.Time
 }
 
+// instants are those of an AsOf, in microseconds; 0 for no bound.
+type instants struct{ effective, recorded int64 }
+
+func (at AsOf) bounds() (i instants, err error) {
+	if i.effective, err = boundary("AsOf.Effective", at.Effective); err == nil {
+		i.recorded, err = boundary("AsOf.Recorded", at.Recorded)
+	}
+	return i, err
+}
+
+func boundary(field string, t time.Time) (int64, error) {
+	if t.IsZero() {
+		return 0, nil
+	}
+	if y := t.UTC().Year(); y < 1970 || y > 9999 {
+		return 0, invalid(field, "lies outside the years 1970 to 9999", "give an instant of these years, or none")
+	}
+	return max(t.UnixMicro(), firstInstant), nil
+}
+
 func (a *Account) balance(t Totals) (Balance, error) {
 	if !t.inRange() {
 		return Balance{}, overflow(a)
@@ -63,6 +83,10 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 			return Balance{}, err
 		}
 	}
+	bounds, err := at.bounds()
+	if err != nil {
+		return Balance{}, err
+	}
 	var out Balance
 	err = b.backend.View(ctx, func(ctx context.Context, v View) error {
 		a, err := v.Account(ctx, account)
@@ -75,6 +99,9 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 		}
 		if a.Mode == Strict && at == (AsOf{}) {
 			now, err := v.Total(ctx, a.ID)
+			if err == nil && now.ID != a.ID {
+				err = fmt.Errorf("what the account %s comes to is not stored any more (see Verify): %w", a.Path, ErrCorrupt)
+			}
 			if err != nil {
 				return err
 			}
@@ -82,7 +109,7 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 			out.Version = now.Version
 			return err
 		}
-		totals, err := totalsAt(ctx, v, at, []*Account{a})
+		totals, err := totalsAt(ctx, v, bounds, []*Account{a})
 		if err != nil {
 			return err
 		}
@@ -93,22 +120,22 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 }
 
 // totalsAt adds up what accounts come to.
-func totalsAt(ctx context.Context, v View, at AsOf, accounts []*Account) ([]Totals, error) {
+func totalsAt(ctx context.Context, v View, at instants, accounts []*Account) ([]Totals, error) {
 	var last Block
 	var err error
-	if at.Recorded.IsZero() {
+	if at.recorded == 0 {
 		last, err = v.Last(ctx)
 	} else {
-		last, err = v.SealedBy(ctx, micros(at.Recorded))
+		last, err = v.SealedBy(ctx, at.recorded)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if !at.Effective.IsZero() {
+	if at.effective != 0 {
 		return effectiveTotals(ctx, v, at, last, accounts)
 	}
 	totals, err := v.Running(ctx, last.Last(), accounts)
-	if err != nil || !at.Recorded.IsZero() {
+	if err != nil || at.recorded != 0 {
 		return totals, err
 	}
 	index := make(map[*Account]int, len(accounts))
@@ -127,13 +154,13 @@ func totalsAt(ctx context.Context, v View, at AsOf, accounts []*Account) ([]Tota
 }
 
 // effectiveTotals adds up what is dated before an instant.
-func effectiveTotals(ctx context.Context, v View, at AsOf, last Block, accounts []*Account) ([]Totals, error) {
+func effectiveTotals(ctx context.Context, v View, at instants, last Block, accounts []*Account) ([]Totals, error) {
 	totals := make([]Totals, len(accounts))
 	if last.Last() == 0 {
 		return totals, nil
 	}
 	for i, a := range accounts {
-		q := PostingQuery{Account: a, Layers: []Layer{Posted}, Until: last.Last(), BookedBefore: micros(at.Effective)}
+		q := PostingQuery{Account: a, Layers: []Layer{Posted}, Until: last.Last(), BookedBefore: at.effective}
 		err := v.Postings(ctx, q, func(p Posting) error {
 			totals[i].Add(p.Layer, p.Amount)
 			return nil
@@ -189,11 +216,15 @@ func (t *TrialBalance) Foots() bool {
 
 // TrialBalance takes a trial balance.
 func (b *Book) TrialBalance(ctx context.Context, at AsOf) (*TrialBalance, error) {
-	if err := b.fresh(ctx); err != nil {
+	bounds, err := at.bounds()
+	if err == nil {
+		err = b.fresh(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	var out *TrialBalance
-	err := b.backend.View(ctx, func(ctx context.Context, v View) error {
+	err = b.backend.View(ctx, func(ctx context.Context, v View) error {
 		out = &TrialBalance{At: at}
 		var accounts []*Account
 		if err := v.Accounts(ctx, func(a *Account, _ []byte) error {
@@ -202,13 +233,13 @@ func (b *Book) TrialBalance(ctx context.Context, at AsOf) (*TrialBalance, error)
 		}); err != nil {
 			return err
 		}
-		totals, err := totalsAt(ctx, v, at, accounts)
+		totals, err := totalsAt(ctx, v, bounds, accounts)
 		if err != nil {
 			return err
 		}
 		last, err := v.Last(ctx)
-		if err == nil && !at.Recorded.IsZero() {
-			last, err = v.SealedBy(ctx, micros(at.Recorded))
+		if err == nil && bounds.recorded != 0 {
+			last, err = v.SealedBy(ctx, bounds.recorded)
 		}
 		if err != nil {
 			return err

@@ -122,8 +122,9 @@ func (b *Book) spec(path string, currency money.Currency) (Spec, error) {
 // host's (sqlstore.In) it is committed, or rolled back, with that one.
 //
 // The error is an *[Error] whose kind says what was wrong, and nothing was
-// written; or [ErrBusy], and nothing was written; or [ErrCommitUnknown]: send
-// it again with the same key.
+// written; or [ErrBusy], or that of ctx, and nothing was written; or
+// [ErrCommitUnknown]: send it again with the same key. Any other is a failure
+// of the store, in its own words: nothing was written.
 func (b *Book) Post(ctx context.Context, t Transaction) (Receipt, error) {
 	r, err := t.request(b) // without the detour through Change, which costs a copy
 	if err == nil {

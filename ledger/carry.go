@@ -354,6 +354,12 @@ func (c *carrier) stale(r *Request) bool {
 // open refuses what is dated into a closed period.
 func (c *carrier) open(r *Request, rec *Record) bool {
 	switch {
+	case r.kind == KindClose && rec.Effective > r.recorded:
+		r.refuse(&Error{Kind: ErrInvalid, Field: "Before", Problem: "is " + dated(rec.Effective) + ", which is still to come", Remedy: "close what is over: a closing cannot be taken back"})
+		return false
+	case r.kind == KindHold && !r.fact && r.expired():
+		r.refuse(&Error{Kind: ErrInvalid, Field: "ExpiresAt", Problem: "is " + dated(rec.Expires) + ", which is over", Remedy: "name a later instant, or none"})
+		return false
 	case c.closed == 0 || r.fact:
 		return true
 	case r.kind == KindClose:
@@ -368,6 +374,9 @@ func (c *carrier) open(r *Request, rec *Record) bool {
 	}
 	return false
 }
+
+// expired reports whether a hold would be over before it is made.
+func (r *Request) expired() bool { return r.expires != 0 && r.expires <= r.recorded }
 
 func dated(micros int64) string { return instant(micros).Format("2006-01-02T15:04:05.999999Z07:00") }
 

@@ -68,7 +68,8 @@ type Transaction struct {
 	// against Balance.Available at once, and Posted stays. It ends by a
 	// Settlement, a Void or an Expiry.
 	Pending bool
-	// ExpiresAt ends a pending transaction by itself; zero for never.
+	// ExpiresAt ends a pending transaction by itself, a second or two after the
+	// instant; zero for never.
 	ExpiresAt time.Time
 	// Effective is the business's date; zero for when it is recorded.
 	Effective time.Time
@@ -155,7 +156,7 @@ type Reversal struct {
 type Closing struct {
 	Key string
 	// Before is the first instant that stays open. It must be later than that
-	// of any closing before.
+	// of any closing before, and not in the future: a closing is never undone.
 	Before      time.Time
 	Description string
 }

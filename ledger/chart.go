@@ -70,6 +70,9 @@ func (c *Chart) Rules() []Rule { return slices.Clone(c.rules) }
 // currency. The error is an *[Error] of kind [ErrUnknownAccount] or
 // [ErrCurrency].
 func (c *Chart) Spec(path string, currency money.Currency) (Spec, error) {
+	if path == "" {
+		return Spec{}, &Error{Kind: ErrUnknownAccount, Problem: "names no account", Remedy: "give the path of one"}
+	}
 	if len(path) > maxPath {
 		return Spec{}, &Error{Kind: ErrUnknownAccount, Account: path[:maxPath], Problem: "has a path of more than 200 characters", Remedy: "use a shorter one"}
 	}
@@ -120,8 +123,10 @@ func matches(rule, path []string) (ok bool, currency string) {
 	}
 	for i, p := range rule {
 		switch {
+		case !isSegment(path[i]): // nor is a pattern a path
+			return false, ""
 		case p == path[i]:
-		case p[0] != '{' || !isSegment(path[i]):
+		case p[0] != '{':
 			return false, ""
 		case p == currencySegment:
 			if currency != "" && currency != path[i] {

@@ -90,7 +90,7 @@ func drawBack(r *Request, rec, of *Record, parts []*Record) *Error {
 	}
 	if whole == 0 {
 		if len(parts) > 0 {
-			return &Error{Kind: ErrState, Problem: strconv.Quote(of.Key) + " was reversed by " + strconv.Quote(parts[len(parts)-1].Key), Remedy: "nothing of it is left to take back"}
+			return &Error{Kind: ErrState, Problem: strconv.Quote(of.Key) + " was reversed by " + strconv.Quote(parts[len(parts)-1].Key), Remedy: "nothing of it is left to take back; a reversal is undone by reversing it, and that by reversing it again"}
 		}
 		return &Error{Kind: ErrState, Problem: strconv.Quote(of.Key) + " is a " + of.Kind.String() + " and posted nothing", Remedy: "there is nothing to take back"}
 	}
@@ -205,7 +205,7 @@ func proportional(r *Request, of *Record, left []remaining) ([]int64, *Error) {
 				continue
 			}
 			if c := left[i].account.Currency; c != r.amount.Currency() {
-				return nil, &Error{Kind: ErrCurrency, Field: "Amount", Problem: fmt.Sprintf("is %s, and %s is in %s", r.amount, strconv.Quote(of.Key), c), Remedy: "give an amount in that currency; what is in several needs Entries"}
+				return nil, &Error{Kind: ErrCurrency, Field: "Amount", Problem: fmt.Sprintf("is %s, and %s has entries in %s", r.amount, strconv.Quote(of.Key), c), Remedy: "give an amount in its currency; what is in several currencies needs Entries"}
 			}
 			weights, at = append(weights, money.Of(left[i].left, r.amount.Currency())), append(at, i)
 		}

@@ -65,6 +65,9 @@ func NewQuick(requests []*Request, account func(path string) *Account) (*Quick, 
 
 func (q *Quick) add(r *Request, account func(string) *Account) bool {
 	r.Receipt, r.Err, r.waits = Receipt{}, nil, false
+	if r.expired() {
+		return false
+	}
 	for i := range r.legs {
 		l := &r.legs[i]
 		a := account(l.spec.Path)

@@ -77,7 +77,7 @@ func (t Transaction) request(b *Book) (*Request, error) {
 	if t.Pending {
 		r.kind = KindHold
 	}
-	if err := r.head(t.Effective, t.Description, t.Metadata); err != nil {
+	if err := r.head("Effective", t.Effective, t.Description, t.Metadata); err != nil {
 		return nil, err
 	}
 	if len(t.Entries) < 2 {
@@ -105,7 +105,7 @@ func (t Transaction) request(b *Book) (*Request, error) {
 
 func (s Settlement) request(b *Book) (*Request, error) {
 	r := &Request{kind: KindSettle, key: s.Key, of: s.Hold, amount: s.Amount, final: s.Final, fact: s.Fact}
-	if err := r.head(s.Effective, s.Description, s.Metadata); err != nil {
+	if err := r.head("Effective", s.Effective, s.Description, s.Metadata); err != nil {
 		return nil, err
 	}
 	return r.drawing(b, "Hold", s.Entries)
@@ -113,7 +113,7 @@ func (s Settlement) request(b *Book) (*Request, error) {
 
 func (v Void) request(b *Book) (*Request, error) {
 	r := &Request{kind: KindVoid, key: v.Key, of: v.Hold, fact: v.Fact}
-	if err := r.head(v.Effective, v.Description, v.Metadata); err != nil {
+	if err := r.head("Effective", v.Effective, v.Description, v.Metadata); err != nil {
 		return nil, err
 	}
 	return r.drawing(b, "Hold", nil)
@@ -121,7 +121,7 @@ func (v Void) request(b *Book) (*Request, error) {
 
 func (e Expiry) request(b *Book) (*Request, error) {
 	r := &Request{kind: KindExpire, key: e.Key, of: e.Hold, fact: e.Fact}
-	if err := r.head(e.Effective, e.Description, e.Metadata); err != nil {
+	if err := r.head("Effective", e.Effective, e.Description, e.Metadata); err != nil {
 		return nil, err
 	}
 	return r.drawing(b, "Hold", nil)
@@ -129,7 +129,7 @@ func (e Expiry) request(b *Book) (*Request, error) {
 
 func (v Reversal) request(b *Book) (*Request, error) {
 	r := &Request{kind: KindReversal, key: v.Key, of: v.Of, amount: v.Amount, fact: v.Fact}
-	if err := r.head(v.Effective, v.Description, v.Metadata); err != nil {
+	if err := r.head("Effective", v.Effective, v.Description, v.Metadata); err != nil {
 		return nil, err
 	}
 	if err := r.conditional(b, v.Conditions); err != nil {
@@ -140,7 +140,7 @@ func (v Reversal) request(b *Book) (*Request, error) {
 
 func (c Closing) request(*Book) (*Request, error) {
 	r := &Request{kind: KindClose, key: c.Key}
-	if err := r.head(c.Before, c.Description, nil); err != nil {
+	if err := r.head("Before", c.Before, c.Description, nil); err != nil {
 		return nil, err
 	}
 	if r.effective == 0 {
@@ -175,7 +175,7 @@ func (r *Request) drawing(b *Book, field string, entries []Entry) (*Request, err
 }
 
 // head checks what every change has.
-func (r *Request) head(effective time.Time, description string, metadata map[string]string) error {
+func (r *Request) head(date string, effective time.Time, description string, metadata map[string]string) error {
 	if p := badKey(r.key); p != "" {
 		key := r.key
 		r.key = ""
@@ -190,7 +190,7 @@ func (r *Request) head(effective time.Time, description string, metadata map[str
 	}
 	for k, v := range metadata {
 		if p := badText(k, maxMetaKey); p != "" || k == "" {
-			return r.fail(invalid("Metadata", "has a key that is empty or "+p, "give 1 to 40 bytes without control characters"))
+			return r.fail(invalid("Metadata", strings.TrimSpace("has a key that is empty or not plain text "+p), "give 1 to 40 bytes without control characters"))
 		}
 		if p := badText(v, maxMetaValue); p != "" {
 			return r.fail(invalid("Metadata["+k+"]", p, "give at most 200 bytes without control characters"))
@@ -204,7 +204,7 @@ func (r *Request) head(effective time.Time, description string, metadata map[str
 		r.metadata = text
 	}
 	var err error
-	r.effective, err = r.time("Effective", effective)
+	r.effective, err = r.time(date, effective)
 	return err
 }
 
@@ -307,7 +307,7 @@ func (r *Request) conditional(b *Book, conditions []Condition) error {
 	case len(conditions) > maxConditions:
 		return r.fail(invalid("Conditions", fmt.Sprintf("are %d", len(conditions)), "give at most 100"))
 	case len(conditions) > 0 && r.fact:
-		return r.fail(invalid("Conditions", "are put on a fact", "what has happened is recorded in any case: leave them out, or Fact"))
+		return r.fail(invalid("Conditions", "are put on a fact", "what has happened is recorded in any case: leave out the conditions, or Fact"))
 	}
 	r.conditions = r.conds1[:0]
 	for i, c := range conditions {
@@ -320,6 +320,9 @@ func (r *Request) conditional(b *Book, conditions []Condition) error {
 		if spec.Path == "" {
 			var err error
 			if spec, err = b.chart.anyCurrency(c.Account); err != nil {
+				if own, ok := err.(*Error); ok { //nolint:errorlint // it comes from the chart, unwrapped
+					own.Field = fmt.Sprintf("Conditions[%d]", i)
+				}
 				return r.fail(err)
 			}
 		}

@@ -19,8 +19,11 @@ const standbyFor = time.Second
 // ends, which is its only error. Several processes may run it on one database:
 // one of them seals for all, and if it ends another takes over.
 func (b *Book) Run(ctx context.Context) error {
+	if b.backend.Joined(ctx) {
+		return ErrInTransaction
+	}
 	expired := int64(0) // all until then is done
-	var looked time.Time
+	var looked, swept time.Time
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {
@@ -30,6 +33,9 @@ func (b *Book) Run(ctx context.Context) error {
 		}
 		if now := b.now(); now.Sub(looked) >= pollEvery || now.Before(looked) {
 			looked = now
+			if now.Sub(swept) >= sweepEvery || now.Before(swept) {
+				swept, expired = now, 0 // a hold may be committed long after its time
+			}
 			if until, err := b.expireDue(ctx, expired); err == nil {
 				expired = until
 			} else if ctx.Err() == nil && !errors.Is(err, ErrBusy) {
@@ -84,13 +90,15 @@ func (b *Book) expireDue(ctx context.Context, after int64) (until int64, err err
 			}
 		}
 		if len(due) < page {
-			// A hold that expired before it was committed is looked for again.
 			return max(after, now-expiryOverlap.Microseconds()), nil
 		}
 		after = last - 1 // several may expire at once
 	}
 }
 
-// expiryOverlap is how far back Run looks again for holds that expired: one may
-// be committed by a slow transaction after its time.
-const expiryOverlap = 10 * time.Minute
+// A hold may be committed by a slow transaction after its time: Run looks again
+// at what expired lately, and from time to time at all.
+const (
+	expiryOverlap = time.Minute
+	sweepEvery    = 10 * time.Minute
+)

@@ -72,18 +72,33 @@ func (b *Book) Statement(ctx context.Context, q StatementQuery) (*Statement, err
 	if err != nil {
 		return nil, err
 	}
+	spec, err := b.chart.anyCurrency(q.Account)
+	if err != nil {
+		return nil, err
+	}
+	from, err := boundary("From", q.From)
+	if err != nil {
+		return nil, err
+	}
+	to, err := boundary("To", q.To)
+	if err != nil {
+		return nil, err
+	}
 	if err := b.fresh(ctx); err != nil {
 		return nil, err
 	}
 	var out *Statement
 	err = b.backend.View(ctx, func(ctx context.Context, v View) error {
 		a, err := v.Account(ctx, q.Account)
+		if isNotFound(err) && spec.Currency != "" {
+			a, err = &Account{Spec: spec}, nil // nothing was ever posted to it
+		}
 		if err != nil {
 			return err
 		}
 		out = &Statement{Account: a.Path, Type: a.Type, Currency: a.Currency, Cursor: q.After}
 		var page []Posting
-		query := PostingQuery{Account: a, Layers: []Layer{Posted}, After: max(seq-1, 0), BookedFrom: micros(q.From), BookedBefore: micros(q.To)}
+		query := PostingQuery{Account: a, Layers: []Layer{Posted}, After: max(seq-1, 0), BookedFrom: from, BookedBefore: to}
 		// The transaction that the page before ended in may have further lines.
 		query.Limit = limit + 1 + n + 1
 		if err := v.Postings(ctx, query, func(p Posting) error {

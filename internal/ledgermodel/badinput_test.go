@@ -80,6 +80,10 @@ var badInput = []struct {
 	{"closed period", ledger.Transaction{Key: "k", Entries: move("", "bank:EUR", "shop:1:EUR", eur(1)).Entries, Effective: march.Add(-time.Microsecond)}, ledger.ErrClosed, "2026-03-01"},
 	{"settled in a closed period", ledger.Settlement{Key: "k", Hold: "hold", Effective: march.AddDate(0, -1, 0)}, ledger.ErrClosed, "Effective"},
 	{"closed again", ledger.Closing{Key: "k", Before: march}, ledger.ErrClosed, "Before"},
+	{"closed in the future", ledger.Closing{Key: "k", Before: time.Now().AddDate(50, 0, 0)}, ledger.ErrInvalid, "Before"},
+	{"a hold that is over", ledger.Transaction{Key: "k", Pending: true, Entries: move("", "bank:EUR", "shop:1:EUR", eur(1)).Entries, ExpiresAt: march.AddDate(0, 0, 1)}, ledger.ErrInvalid, "ExpiresAt"},
+	{"a pattern for a path", move("k", "bank:EUR", "shop:{id}:EUR", eur(1)), ledger.ErrUnknownAccount, "shop:{id}:EUR"},
+	{"no path", move("k", "bank:EUR", "", eur(1)), ledger.ErrUnknownAccount, "names no account"},
 	{"closed at no time", ledger.Closing{Key: "k"}, ledger.ErrInvalid, "Before"},
 	{"an instant of another age", ledger.Transaction{Key: "k", Entries: move("", "bank:EUR", "shop:1:EUR", eur(1)).Entries, Effective: time.Date(20260, 1, 1, 0, 0, 0, 0, time.UTC)}, ledger.ErrInvalid, "Effective"},
 	{"key reuse with another amount", move("sale", "bank:EUR", "shop:1:EUR", eur(1001)), ledger.ErrKeyConflict, "sale"},
@@ -290,7 +294,7 @@ func TestBadCalls(t *testing.T) {
 			_, err := book.Statement(ctx, ledger.StatementQuery{Account: "bank:EUR", After: "1"})
 			return err
 		}, ledger.ErrInvalid},
-		"no such statement":    {func() error { _, err := book.Statement(ctx, ledger.StatementQuery{Account: "nowhere"}); return err }, ledger.ErrNotFound},
+		"no such statement":    {func() error { _, err := book.Statement(ctx, ledger.StatementQuery{Account: "nowhere"}); return err }, ledger.ErrUnknownAccount},
 		"no such transaction":  {func() error { _, err := book.Find(ctx, "nothing"); return err }, ledger.ErrNotFound},
 		"no key to be found":   {func() error { _, err := book.Find(ctx, ""); return err }, ledger.ErrNotFound},
 		"half a head":          {func() error { _, err := ledger.ParseHead("ledger-head 1 5"); return err }, ledger.ErrInvalid},

@@ -292,7 +292,11 @@ func (w *world) statement(d dice, path string) {
 	for page := 0; ; page++ {
 		s, err := w.book.Statement(w.ctx, q)
 		if c == "" {
-			require.ErrorIs(w.t, err, ledger.ErrNotFound)
+			if err != nil {
+				require.ErrorIs(w.t, err, ledger.ErrNotFound, "an account that has no currency yet")
+				return
+			}
+			require.Empty(w.t, s.Lines, "nothing was ever posted to it")
 			return
 		}
 		require.NoError(w.t, err)

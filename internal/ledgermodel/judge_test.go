@@ -191,11 +191,17 @@ func (m *model) judge(c ledger.Change, now time.Time) verdict {
 	closed := m.closedBefore()
 	switch {
 	case h.kind == ledger.KindClose:
+		if e.receipt.Effective.After(e.receipt.Recorded) {
+			refuse(ledger.ErrInvalid) // it cannot be taken back
+		}
 		if !closed.IsZero() && !e.receipt.Effective.After(closed) {
 			refuse(ledger.ErrClosed)
 		}
 	case !h.fact && e.receipt.Effective.Before(closed):
 		refuse(ledger.ErrClosed)
+	}
+	if h.kind == ledger.KindHold && !h.fact && !e.expires.IsZero() && !e.expires.After(e.receipt.Recorded) {
+		refuse(ledger.ErrInvalid)
 	}
 	in := map[string]money.Currency{} // accounts that this change opens
 	for _, side := range h.entries {

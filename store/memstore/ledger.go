@@ -29,7 +29,7 @@ type books struct {
 
 // page is one layer of an account.
 func (b *books) page(account int64, layer ledger.Layer) []entry {
-	if account > int64(len(b.pages)) {
+	if account < 1 || account > int64(len(b.pages)) {
 		return nil
 	}
 	return b.pages[account-1][layer]

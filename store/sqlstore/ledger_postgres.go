@@ -102,7 +102,12 @@ func (s *Store) callQuick(ctx context.Context, q *ledger.Quick) ([]int64, error)
 	defer func() { _ = conn.Close() }() // back to the pool
 	sending, done := context.WithTimeout(ctx, commitTimeout)
 	defer done()
-	got, err := s.callPost(sending, plain{conn}, postQuick(q))
+	var got []int64
+	if len(q.Records) == 1 && len(q.Deltas) < len(s.sql.ledger.postOne) {
+		got, err = s.callOne(sending, plain{conn}, q)
+	} else {
+		got, err = s.callPost(sending, plain{conn}, postQuick(q))
+	}
 	if err == nil {
 		return got, nil
 	}
@@ -116,6 +121,26 @@ func (s *Store) callQuick(ctx context.Context, q *ledger.Quick) ([]int64, error)
 	// With the statement's answer that of its commit is lost. Without a
 	// SQLSTATE: the cause is told in words.
 	return nil, &ledgerError{ledger.ErrCommitUnknown, errors.New("payment: the database failed: " + err.Error())}
+}
+
+// callOne carries a lone post out, and answers like ledger_post.
+func (s *Store) callOne(ctx context.Context, on querier, q *ledger.Quick) ([]int64, error) {
+	// In one order for all, so that two that wait do so in a line.
+	slices.SortFunc(q.Deltas, func(a, b ledger.QuickDelta) int { return cmp.Compare(a.Account.ID, b.Account.ID) })
+	args := make([]any, 0, 28)
+	for i := range q.Deltas {
+		d := &q.Deltas[i]
+		var least any
+		if d.Asked {
+			least = d.Least
+		}
+		args = append(args, d.Account.ID, d.Add.Posted, d.Add.HeldDebit, d.Add.HeldCredit, d.Taken, least, int64(d.Account.Type.Normal()), lonePatience)
+	}
+	r := q.Records[0]
+	args = append(args, r.Key, r.Fingerprint[:], r.Recorded, ledger.AppendLines(nil, r.Lines), int64(r.Kind), effectiveOf(r), positive(r.Expires),
+		filled(r.Description), filled(string(r.Metadata)), lonePatience, positive(q.Earliest))
+	id, err := one(ctx, on, func(row row) (id int64, err error) { return id, row.Scan(&id) }, s.sql.ledger.postOne[len(q.Deltas)], args...)
+	return []int64{0, id}, err
 }
 
 // learn reads accounts that are not remembered yet.
@@ -202,10 +227,6 @@ func (p *post) args() []any {
 
 func postQuick(q *ledger.Quick) *post {
 	p := &post{patience: uniquePatience}
-	if len(q.Requests) == 1 {
-		p.patience = lonePatience
-		slices.SortFunc(q.Deltas, func(a, b ledger.QuickDelta) int { return cmp.Compare(a.Account.ID, b.Account.ID) })
-	}
 	if q.Earliest != 0 {
 		p.earliest = q.Earliest
 	}

@@ -8,8 +8,9 @@ type ledgerStatements struct {
 	recordByKey, recordsByKey, recordsByID, parts, journalPage, expiring, closed         string
 	appendRecords                                                                        []string // SQLite, by ledgerSteps
 	totalOf, totalsOf, totalPage, glance                                                 string
-	saveTotals                                                                           []string // SQLite, by ledgerSteps
-	lock, lockFree, fold, foldFree, patience, post, sealLock, ownXID                     string   // PostgreSQL
+	postOne                                                                              [3]string // PostgreSQL, by the number of strict accounts
+	saveTotals                                                                           []string  // SQLite, by ledgerSteps
+	lock, lockFree, fold, foldFree, patience, post, sealLock, ownXID                     string    // PostgreSQL
 	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
 	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
 	postings, allPostings                                                                string
@@ -108,6 +109,9 @@ func (q *ledgerStatements) postgres(journal string) {
 	q.patience = "SELECT set_config('lock_timeout', ?, true)"
 	q.post = "SELECT ledger_post(?::TEXT, ?::BIGINT, ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BOOLEAN[], ?::BIGINT[], ?::SMALLINT[]," +
 		" ?::TEXT[], ?::BYTEA[], ?::BIGINT[], ?::BYTEA[], ?::SMALLINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::INTEGER[], ?::BOOLEAN[], ?::TEXT[], ?::TEXT[])::TEXT"
+	for n := range q.postOne {
+		q.postOne[n] = number(postOne(n))
+	}
 	q.sealLock = "SELECT pg_try_advisory_xact_lock(7239381274610959)"
 	q.ownXID = "SELECT pg_current_xact_id()::TEXT::BIGINT"
 	q.unsealed = "SELECT pg_snapshot_xmin(s.now)::TEXT::BIGINT, j.* FROM (SELECT pg_current_snapshot() AS now) s, (" +
@@ -124,6 +128,35 @@ func (q *ledgerStatements) postgres(journal string) {
 	q.totalOf = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id = ?) t FULL JOIN " + raised + " WHERE account_id = ? GROUP BY account_id) r ON r.account_id = t.account_id"
 	q.totalPage = whole + "(SELECT " + totalList + " FROM ledger_totals WHERE account_id > ?) t FULL JOIN " + raised + " WHERE account_id > ? GROUP BY account_id) r ON r.account_id = t.account_id ORDER BY 1 LIMIT ?"
 	q.each(func(s *string) { *s = number(*s) })
+}
+
+// postOne is a lone post on n strict accounts in one statement, a third faster
+// than ledger_post, which does the same for many: see there. It waits for no
+// lock longer than the time given. What does not fit ends it with an error, and
+// is looked at step by step.
+func postOne(n int) string {
+	const patient = "set_config('lock_timeout', ?, true) IS NOT NULL"
+	text, fits := "WITH ", ""
+	for i, name := range []string{"a", "b"}[:n] {
+		text += name + ` AS (UPDATE ledger_totals t SET posted = t.posted + w.posted, held_debit = t.held_debit + w.debit, held_credit = t.held_credit + w.credit, version = t.version + w.taken
+			FROM (SELECT ?::BIGINT AS id, ?::BIGINT AS posted, ?::BIGINT AS debit, ?::BIGINT AS credit, ?::BIGINT AS taken, ?::BIGINT AS least, ?::BIGINT AS side) w
+			WHERE t.account_id = w.id AND ` + patient + ` AND (w.least IS NULL OR w.least <= CASE WHEN w.side > 0 THEN t.posted - t.held_credit ELSE -t.posted - t.held_debit END)
+			AND t.posted + w.posted BETWEEN -4611686018427387904 AND 4611686018427387904 AND t.held_debit + w.debit <= 4611686018427387904 AND t.held_credit + w.credit <= 4611686018427387904
+			RETURNING 1), `
+		if i > 0 {
+			fits += " AND "
+		}
+		fits += "EXISTS (SELECT 1 FROM " + name + ")"
+	}
+	if n > 0 {
+		fits = " AND " + fits
+	}
+	// The xid before the number: see ledger_post.
+	return text + `j AS (INSERT INTO ledger_journal (id, key, fingerprint, recorded_at, lines, kind, effective_at, expires_at, final, description, metadata)
+		SELECT nextval('ledger_journal_seq'), w.* FROM (SELECT ?::TEXT, ?::BYTEA, ?::BIGINT, ?::BYTEA, ?::SMALLINT, ?::BIGINT, ?::BIGINT, false, ?::TEXT, ?::TEXT) w
+		WHERE pg_current_xact_id() IS NOT NULL AND ` + patient + fits + `
+		AND NOT EXISTS (SELECT 1 FROM ledger_journal c WHERE c.kind = 7 AND c.effective_at > ?::BIGINT)
+		ON CONFLICT DO NOTHING RETURNING id) SELECT coalesce((SELECT id FROM j), ledger_refuse())`
 }
 
 // each calls fn for every text.

@@ -259,6 +259,9 @@ func (l *ledgerTx) Lock(ctx context.Context, must, may []int64) ([]ledger.Locked
 	} else {
 		err = lock(q.lock, must)
 	}
+	if err == nil && !l.shared && len(locked) < len(must) {
+		err = noTotals(must...) // it waited for all that are there
+	}
 	if err != nil || len(locked) == 0 {
 		return nil, err
 	}
@@ -288,14 +291,19 @@ func (l *ledgerTx) totals(ctx context.Context, must, may []int64) ([]ledger.Lock
 	}
 	const few = 6
 	if len(must)+len(may) > few {
-		return all(ctx, l.t.q, scanLocked, l.t.s.sql.ledger.totalsOf, []any{set(SQLite, append(slices.Clone(must), may...))})
+		ids := append(slices.Clone(must), may...)
+		got, err := all(ctx, l.t.q, scanLocked, l.t.s.sql.ledger.totalsOf, []any{set(SQLite, ids)})
+		if err == nil && len(got) < len(ids) {
+			err = noTotals(ids...)
+		}
+		return got, err
 	}
 	got := make([]ledger.Locked, 0, few)
 	for _, ids := range [...][]int64{must, may} {
 		for _, id := range ids {
 			t, err := one(ctx, l.t.q, scanLocked, l.t.s.sql.ledger.totalOf, id)
 			if errors.Is(err, payment.ErrNotFound) {
-				continue
+				return nil, noTotals(id)
 			}
 			if err != nil {
 				return nil, err
@@ -319,6 +327,11 @@ func (l *ledgerTx) known(must, may []int64) []ledger.Locked {
 		}
 	}
 	return got
+}
+
+// noTotals: an account without its row of totals is never met by accident.
+func noTotals(ids ...int64) error {
+	return fmt.Errorf("what one of the accounts %v comes to is not stored any more: prove the books with Verify: %w", ids, ledger.ErrCorrupt)
 }
 
 // Append implements ledger.Tx.

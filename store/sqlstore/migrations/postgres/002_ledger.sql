@@ -134,6 +134,12 @@ BEGIN
         FROM by_account g WHERE t.account_id = g.account_id;
 END $$;
 
+-- ledger_refuse ends a statement that did not find what it needs.
+CREATE FUNCTION ledger_refuse() RETURNS BIGINT LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'it has to be looked at closer' USING ERRCODE = 'LG002';
+END $$;
+
 -- ledger_post writes many journal rows, and what they change on strict
 -- accounts, in one round trip. Arrays that are all NULL or empty may be NULL.
 --
@@ -147,7 +153,7 @@ END $$;
 -- The answer begins with what became of it: 0 written, and the ids of the rows
 -- in order; 1 not written, and the accounts that had to be locked and were not
 -- free; 2 not written, the caller has to look closer. A key, or an of and part,
--- that is taken is an error of the state LG001; LG002 says the same as 2.
+-- that is taken is an error of the state LG001.
 CREATE FUNCTION ledger_post(patience TEXT, earliest BIGINT, held BIGINT[],
     accounts BIGINT[], add_posted BIGINT[], add_debit BIGINT[], add_credit BIGINT[], add_taken BIGINT[], musts BOOLEAN[], leasts BIGINT[], sides SMALLINT[],
     keys TEXT[], fingerprints BYTEA[], recorded BIGINT[], lines BYTEA[], kinds SMALLINT[], effective BIGINT[], expires BIGINT[],
@@ -158,7 +164,6 @@ DECLARE
     enough BOOLEAN;
     busy   BIGINT[];
     ids    BIGINT[];
-    one    BIGINT;
     plans  TEXT;
     scans  TEXT;
 BEGIN
@@ -173,29 +178,6 @@ BEGIN
     -- costs more than the work; and by an index, even if the tables were empty
     -- when they were planned.
     PERFORM pg_current_xact_id(), set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true);
-    IF held IS NULL AND wanted <= 2 AND cardinality(keys) = 1 THEN
-        -- A lone post, in the order of its accounts. It hardly waits: patience
-        -- is short for it. What does not fit is an error, and looked at closer.
-        FOR i IN 1..wanted LOOP
-            UPDATE ledger_totals t SET posted = t.posted + add_posted[i], held_debit = t.held_debit + add_debit[i], held_credit = t.held_credit + add_credit[i],
-                version = t.version + add_taken[i]
-                WHERE t.account_id = accounts[i]
-                    AND (leasts[i] IS NULL OR leasts[i] <= CASE WHEN sides[i] > 0 THEN t.posted - t.held_credit ELSE -t.posted - t.held_debit END)
-                    AND t.posted + add_posted[i] BETWEEN -4611686018427387904 AND 4611686018427387904
-                    AND t.held_debit + add_debit[i] <= 4611686018427387904 AND t.held_credit + add_credit[i] <= 4611686018427387904;
-            IF NOT FOUND THEN
-                RAISE EXCEPTION 'not enough' USING ERRCODE = 'LG002';
-            END IF;
-        END LOOP;
-        INSERT INTO ledger_journal (id, key, fingerprint, recorded_at, lines, kind, effective_at, expires_at, final, description, metadata)
-        SELECT nextval('ledger_journal_seq'), keys[1], fingerprints[1], recorded[1], lines[1], coalesce(kinds[1], 1), effective[1], expires[1], false, descriptions[1], metadatas[1]
-        WHERE earliest IS NULL OR NOT EXISTS (SELECT 1 FROM ledger_journal c WHERE c.kind = 7 AND c.effective_at > earliest)
-        ON CONFLICT DO NOTHING RETURNING id INTO one;
-        IF one IS NULL THEN
-            RAISE EXCEPTION 'a key is taken, or the period closed' USING ERRCODE = 'LG001';
-        END IF;
-        RETURN ARRAY[0::BIGINT, one];
-    END IF;
     IF held IS NULL THEN
         IF wanted > 0 THEN
             -- Sorted, and nothing is waited for.
