@@ -10,8 +10,11 @@ import (
 
 // ExportOptions says what is exported. The zero value is all that is sealed.
 type ExportOptions struct {
-	// From and To bound the effective date: [From, To). Zero for no bound. A
-	// journal that does not begin at the beginning has no opening balances.
+	// From and To bound the date that a record counts at: [From, To), as in
+	// Statement and Balance. Zero for no bound. It is the effective date but
+	// for what came after its period was closed, which counts in the first open
+	// one: what was exported of a closed period stays as it was. A journal
+	// that does not begin at the beginning has no opening balances.
 	From, To time.Time
 	// AfterSeq leaves out what has this number or a lower one, so that a later
 	// export goes on where the one before ended.
@@ -33,8 +36,8 @@ func (o ExportOptions) check() (ExportOptions, error) {
 }
 
 // wants reports whether a record is exported.
-func (o *ExportOptions) wants(seq int64, r *Record) bool {
-	return seq > o.AfterSeq && (o.From.IsZero() || r.Effective >= o.From.UnixMicro()) && (o.To.IsZero() || r.Effective < o.To.UnixMicro())
+func (o *ExportOptions) wants(r *sealedRecord) bool {
+	return r.seq > o.AfterSeq && (o.From.IsZero() || r.booked >= o.From.UnixMicro()) && (o.To.IsZero() || r.booked < o.To.UnixMicro())
 }
 
 const exportBuffer = 64 << 10
@@ -135,7 +138,7 @@ func exportBlocks(ctx context.Context, v View, blocks []*Block, closed int64, n 
 			if r == nil {
 				return 0, unreadable(fmt.Errorf("the record %d, which is sealed as number %d, is not in the journal: %w", id, b.First+int64(i), ErrCorrupt))
 			}
-			list = append(list, sealedRecord{Record: r, seq: b.First + int64(i), booked: book.book(r)})
+			list = append(list, sealedRecord{Record: r, seq: b.First + int64(i), booked: max(book.book(r), book.Closed)})
 		}
 	}
 	return book.Closed, page(list)

@@ -15,7 +15,7 @@ import (
 )
 
 // csvColumns is the first line of ExportCSV.
-var csvColumns = []string{"seq", "id", "key", "kind", "effective", "booked", "recorded", "account", "type", "side", "amount", "currency", "layer", "running", "description"} //nolint:gochecknoglobals // a table
+var csvColumns = []string{"seq", "id", "key", "kind", "effective", "booked", "recorded", "account", "type", "side", "amount", "currency", "layer", "running", "description", "metadata"} //nolint:gochecknoglobals // a table
 
 // ExportCSV writes the sealed books as CSV (RFC 4180, UTF-8): a first line with
 // the names of the columns, and then one for each line of each record, in the
@@ -26,7 +26,7 @@ var csvColumns = []string{"seq", "id", "key", "kind", "effective", "booked", "re
 // what the account comes to with the line: on the layer posted positive where
 // it stands on its normal side, as in a Statement. A closing has no lines and
 // is one row without an account. Times are RFC 3339 in the zone of the
-// options.
+// options; booked is the one that From and To go by. Metadata is a JSON object.
 //
 // A text that a spreadsheet would take for a formula has an apostrophe before
 // it. As for ExportHledger, a slow writer keeps a transaction open for long.
@@ -71,7 +71,7 @@ func (e *csvExport) page(ctx context.Context, v View, list []sealedRecord) error
 	running = slices.Clone(running)
 	for i := range list {
 		r := &list[i]
-		wanted := e.o.wants(r.seq, r.Record)
+		wanted := e.o.wants(r)
 		if wanted && len(r.Lines) == 0 {
 			e.begin(r)
 			if err := e.out.Write(e.row); err != nil {
@@ -105,7 +105,7 @@ func (e *csvExport) begin(r *sealedRecord) {
 	clear(e.row)
 	copy(e.row, []string{strconv.FormatInt(r.seq, 10), strconv.FormatInt(r.ID, 10), plainText(r.Key), r.Kind.String(),
 		e.time(r.Effective), e.time(r.booked), e.time(r.Recorded)})
-	e.row[len(e.row)-1] = plainText(r.Description)
+	copy(e.row[len(e.row)-2:], []string{plainText(r.Description), plainText(string(r.Metadata))})
 }
 
 func (e *csvExport) time(micros int64) string {

@@ -8,17 +8,22 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+	"unicode"
 
 	"github.com/tender-go/payment/money"
 )
 
 // ExportHledger writes the sealed books as a journal of hledger (hledger.org),
 // which plain text accounting tools read: one transaction for each record in
-// the order of the seals, dated by its effective date, with the key as its
-// code and the tags seq, id, kind, of, and booked where the record counts at
-// another date than its own because its period was closed. Pending amounts
-// are tags held-debit and held-credit, so that the balances there are Balance.Posted here, debits
-// positive.
+// the order of the seals, dated by the date that it counts at, with the key as
+// its code and the tags seq, id, kind, of, and effective where that is another
+// date because the period was closed. So "hledger balance -e DATE" is
+// Balance.Posted as of the beginning of that day in the zone of the options,
+// debits positive. Pending amounts are tags held-debit and held-credit.
+//
+// Metadata are tags, too, with meta- before the name. What would end a name or
+// a value is written as in a URL: %2C for a comma.
 //
 // The journal declares its accounts with their types and its currencies, so
 // that "hledger check --strict" holds. Its order is that of the books and not
@@ -78,7 +83,7 @@ func (e *hledgerExport) page(ctx context.Context, v View, list []sealedRecord) e
 		return err
 	}
 	for i := range list {
-		if r := &list[i]; e.o.wants(r.seq, r.Record) {
+		if r := &list[i]; e.o.wants(r) {
 			if err := e.record(r, keys[r.Of]); err != nil {
 				return err
 			}
@@ -92,7 +97,7 @@ func (e *hledgerExport) record(r *sealedRecord, of string) error {
 	if r.Kind == KindHold {
 		status = '!'
 	}
-	fmt.Fprintf(e.out, "\n%s %c (%s)", instant(r.Effective).In(e.o.Zone).Format("2006-01-02"), status, r.Key)
+	fmt.Fprintf(e.out, "\n%s %c (%s)", e.date(r.booked), status, r.Key)
 	if d := hledgerText(r.Description); d != "" {
 		fmt.Fprint(e.out, " "+d)
 	}
@@ -101,9 +106,16 @@ func (e *hledgerExport) record(r *sealedRecord, of string) error {
 		fmt.Fprint(e.out, ", of:"+of)
 	}
 	if r.Kind != KindClose && r.booked != r.Effective {
-		fmt.Fprint(e.out, ", booked:"+instant(r.booked).In(e.o.Zone).Format("2006-01-02"))
+		fmt.Fprint(e.out, ", effective:"+e.date(r.Effective))
 	}
 	fmt.Fprintln(e.out)
+	metadata, err := r.metadata()
+	if err != nil {
+		return unreadable(err)
+	}
+	for _, k := range slices.Sorted(maps.Keys(metadata)) {
+		fmt.Fprintf(e.out, "    ; meta-%s:%s\n", tagName(k), tagValue(metadata[k]))
+	}
 	for _, l := range r.Lines {
 		amount := money.Of(l.Amount, l.Account.Currency).String()
 		var err error
@@ -117,6 +129,41 @@ func (e *hledgerExport) record(r *sealedRecord, of string) error {
 		}
 	}
 	return nil
+}
+
+func (e *hledgerExport) date(micros int64) string {
+	return instant(micros).In(e.o.Zone).Format(time.DateOnly)
+}
+
+// tagName keeps a name in one word without a colon.
+func tagName(s string) string {
+	return escaped(s, func(_ int, r rune) bool {
+		return unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("-_./", r)
+	})
+}
+
+// tagValue keeps a value from ending before its end, and its outer spaces.
+func tagValue(s string) string {
+	inner := strings.TrimSpace(s)
+	from := strings.Index(s, inner)
+	return escaped(s, func(i int, r rune) bool {
+		return r != ',' && r != '%' && i >= from && i < from+len(inner)
+	})
+}
+
+// escaped writes what does not stay as in a URL.
+func escaped(s string, stays func(i int, r rune) bool) string {
+	var b strings.Builder
+	for i, r := range s {
+		if stays(i, r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, c := range []byte(string(r)) {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // hledgerText makes a description of a text: a semicolon would begin a comment.

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"bytes"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -106,6 +107,94 @@ func TestHledgerAgrees(t *testing.T) {
 	}
 }
 
+// TestHledgerAgreesOnDates compares balances at the beginnings of days, in
+// books with closings and with facts that came after them.
+func TestHledgerAgreesOnDates(t *testing.T) {
+	t.Parallel()
+	zone := time.FixedZone("NST", -(3*3600 + 1800))
+	book := newBook(t)
+	f := ledgertest.NewFiller(book, "", 3)
+	require.NoError(t, f.Fill(ctx, 1500))
+	options := ledger.ExportOptions{Zone: zone}
+	text := export(t, book, options)
+	require.Contains(t, text, ", effective:", "facts came late")
+	file := written(t, text)
+	moved := 0
+	for _, day := range []time.Time{time.Date(2025, 11, 30, 0, 0, 0, 0, zone), time.Date(2025, 12, 31, 0, 0, 0, 0, zone), time.Date(2026, 1, 1, 0, 0, 0, 0, zone), time.Date(2026, 1, 2, 0, 0, 0, 0, zone)} {
+		theirs := balances(t, file, "-e", day.Format(time.DateOnly))
+		options.To = day
+		period := balances(t, written(t, export(t, book, options)))
+		require.Equal(t, theirs, period, "what is exported until a day is what hledger counts until then")
+		trial, err := book.TrialBalance(ctx, ledger.AsOf{Effective: day})
+		require.NoError(t, err)
+		for _, l := range trial.Lines {
+			ours, err := l.Debit.Sub(l.Credit)
+			require.NoError(t, err)
+			have, ok := theirs[l.Account]
+			if !ok {
+				have = money.Zero(ours.Currency())
+			} else {
+				moved++
+			}
+			require.Equal(t, ours, have, "%s before %s", l.Account, day)
+			delete(theirs, l.Account)
+		}
+		require.Empty(t, theirs, "accounts that only hledger has")
+	}
+	require.Greater(t, moved, 20)
+}
+
+func TestTheExportOfAClosedPeriodStays(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 4, 2, 9, 0, 0, 0, time.UTC)
+	april := time.Date(2026, 4, 1, 0, 0, 0, 0, time.UTC)
+	book, err := ledger.New(ledger.Config{Store: memstore.New(), Chart: ledgertest.Chart(), Now: func() time.Time { return now }})
+	require.NoError(t, err)
+	sale := func(key string, minor int64, effective time.Time, fact bool) {
+		_, err := book.Apply(ctx, ledger.Transaction{Key: key, Effective: effective, Fact: fact, Metadata: map[string]string{"order": key},
+			Entries: []ledger.Entry{ledger.Debit("bank:EUR", money.Of(minor, money.EUR)), ledger.Credit("merchant:42:payable:EUR", money.Of(minor, money.EUR))}})
+		require.NoError(t, err)
+	}
+	march := ledger.ExportOptions{From: april.AddDate(0, -1, 0), To: april}
+	both := func(o ledger.ExportOptions) (journal, table string) {
+		var b bytes.Buffer
+		require.NoError(t, book.ExportCSV(ctx, &b, o))
+		_, journal, _ = strings.Cut(export(t, book, o), "\n\n2026") // accounts and currencies are those of all books
+		return journal, b.String()
+	}
+	sale("in-time", 1000, april.Add(-50*time.Hour), false)
+	sale("first-of-april", 1, april, false)
+	_, err = book.Apply(ctx, ledger.Closing{Key: "march", Before: april})
+	require.NoError(t, err)
+	journal, table := both(march)
+	require.Contains(t, journal, "(in-time)")
+	require.Contains(t, table, "in-time")
+	require.NotContains(t, journal+table, "first-of-april")
+
+	sale("late", 200, april.Add(-40*time.Hour), true)
+	sale("on-the-edge", 30, april.Add(-time.Microsecond), true)
+	now = now.AddDate(0, 1, 0)
+	_, err = book.Apply(ctx, ledger.Closing{Key: "april", Before: april.AddDate(0, 1, 0)})
+	require.NoError(t, err)
+	sale("very-late", 5, april.Add(-40*time.Hour), true)
+	afterJournal, afterTable := both(march)
+	require.Equal(t, journal, afterJournal)
+	require.Equal(t, table, afterTable)
+
+	file := written(t, export(t, book, ledger.ExportOptions{}))
+	hledger(t, file, "check", "--strict")
+	for day, want := range map[time.Time]int64{april: 1000, april.AddDate(0, 0, 1): 1231, april.AddDate(0, 1, 0): 1231, april.AddDate(0, 1, 1): 1236} {
+		balance, err := book.Balance(ctx, "bank:EUR", ledger.AsOf{Effective: day})
+		require.NoError(t, err)
+		require.Equal(t, money.Of(want, money.EUR), balance.Posted, day)
+		require.Equal(t, balance.Posted, balances(t, file, "-e", day.Format(time.DateOnly))["bank:EUR"], day)
+		s, err := book.Statement(ctx, ledger.StatementQuery{Account: "bank:EUR", To: day})
+		require.NoError(t, err)
+		require.Equal(t, len(s.Lines), strings.Count(export(t, book, ledger.ExportOptions{To: day}), "kind:post"))
+	}
+	require.Contains(t, hledger(t, file, "print", "tag:meta-order=^late$", "tag:effective=2026-03-30"), "(late)")
+}
+
 func TestExportHledger(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 3, 31, 22, 30, 0, 0, time.UTC)
@@ -122,7 +211,8 @@ func TestExportHledger(t *testing.T) {
 	post(ledger.Transaction{Key: "order-2", Entries: entries(500, money.JPY), Pending: true})
 	post(ledger.Settlement{Key: "order-2/capture", Hold: "order-2", Amount: money.Of(200, money.JPY), Final: true})
 	post(ledger.Closing{Key: "march", Before: now.Add(-time.Hour)})
-	post(ledger.Transaction{Key: "late", Entries: entries(1234, money.KWD), Fact: true, Effective: now.Add(-72 * time.Hour)})
+	post(ledger.Transaction{Key: "late", Entries: entries(1234, money.KWD), Fact: true, Effective: now.Add(-72 * time.Hour),
+		Metadata: map[string]string{"the cause:": "a", "cause": "b, seq:1 ; 5% "}})
 	text := export(t, book, ledger.ExportOptions{Zone: time.FixedZone("CEST", 2*3600)})
 	_, text, _ = strings.Cut(text, "\n\n")
 	require.Equal(t, `decimal-mark .
@@ -160,18 +250,26 @@ account merchant:42:payable:KWD  ; type: L
 2026-03-31 * (march)
     ; seq:4, id:4, kind:close
 
-2026-03-29 * (late)
-    ; seq:5, id:5, kind:post, booked:2026-03-31
+2026-03-31 * (late)
+    ; seq:5, id:5, kind:post, effective:2026-03-29
+    ; meta-cause:b%2C seq:1 ; 5%25%20
+    ; meta-the%20cause%3A:a
     psp:stripe:clearing:KWD  1.234 KWD
     merchant:42:payable:KWD  -1.234 KWD
 `, text)
 
 	after := export(t, book, ledger.ExportOptions{AfterSeq: 4})
 	require.NotContains(t, after, "order-")
-	require.Contains(t, after, "seq:5, id:5, kind:post, booked:2026-03-31", "what was closed before it is known")
-	march := export(t, book, ledger.ExportOptions{From: now.Add(-80 * time.Hour), To: now.Add(-70 * time.Hour)})
-	require.Contains(t, march, "(late)")
-	require.NotContains(t, march, "(order-1)")
+	require.Contains(t, after, "seq:5, id:5, kind:post, effective:2026-03-28", "what was closed before it is known")
+	before := export(t, book, ledger.ExportOptions{From: now.Add(-80 * time.Hour), To: now.Add(-time.Hour)})
+	require.NotContains(t, before, "seq:", "what is late counts in the first open period")
+	open := export(t, book, ledger.ExportOptions{From: now.Add(-time.Hour), To: now})
+	require.Contains(t, open, "(late)")
+	require.NotContains(t, open, "(order-1)")
+	file := written(t, export(t, book, ledger.ExportOptions{}))
+	hledger(t, file, "check", "--strict")
+	require.Contains(t, hledger(t, file, "print", "tag:meta-the%20cause%3A=^a$"), "(late)")
+	require.NotContains(t, hledger(t, file, "print", "tag:seq=^1"), "(late)", "no value begins another tag")
 }
 
 func TestExportCSV(t *testing.T) {
@@ -188,7 +286,7 @@ func TestExportCSV(t *testing.T) {
 		require.Equal(t, strings.Count(b.String(), "\n"), strings.Count(b.String(), "\r\n"), "RFC 4180 ends lines by CR LF")
 		rows, err := csv.NewReader(&b).ReadAll()
 		require.NoError(t, err)
-		require.Equal(t, strings.Split("seq,id,key,kind,effective,booked,recorded,account,type,side,amount,currency,layer,running,description", ","), rows[0])
+		require.Equal(t, strings.Split("seq,id,key,kind,effective,booked,recorded,account,type,side,amount,currency,layer,running,description,metadata", ","), rows[0])
 		var out []map[string]string
 		for _, r := range rows[1:] {
 			m := map[string]string{}
@@ -206,10 +304,21 @@ func TestExportCSV(t *testing.T) {
 		return out
 	}
 	rows := read(ledger.ExportOptions{})
+	documented := 0
 	last := map[string]string{}
 	layers := map[string]bool{}
 	for _, r := range rows {
 		layers[r["layer"]] = true
+		found, err := book.Find(ctx, strings.TrimPrefix(r["key"], "'"))
+		require.NoError(t, err)
+		if len(found.Metadata) > 0 {
+			have := map[string]string{}
+			require.NoError(t, json.Unmarshal([]byte(r["metadata"]), &have))
+			require.Equal(t, found.Metadata, have)
+			documented++
+		} else {
+			require.Empty(t, r["metadata"])
+		}
 		if r["layer"] == "posted" {
 			require.False(t, strings.HasPrefix(r["amount"], "-"), "the side says the direction")
 			last[r["account"]] = r["running"] + " " + r["currency"]
@@ -218,6 +327,7 @@ func TestExportCSV(t *testing.T) {
 			require.Empty(t, r["account"])
 		}
 	}
+	require.Positive(t, documented)
 	require.Len(t, layers, 4, "posted, held on either side, and closings with none")
 	for path, running := range last {
 		have, err := book.Balance(ctx, strings.TrimPrefix(path, "'"), ledger.AsOf{})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 )
 
@@ -198,7 +199,10 @@ func (v *verifier) take(of, p *Record, hold bool, left map[sideOf]int64, bad fun
 	for _, n := range left {
 		nothing = nothing && n == 0
 	}
-	for s, n := range posts {
+	for _, s := range slices.SortedFunc(maps.Keys(posts), func(a, b sideOf) int {
+		return cmp.Or(cmp.Compare(a.account, b.account), cmp.Compare(b.side, a.side))
+	}) {
+		n := posts[s]
 		if p.Kind == KindSettle && (n > 0 || n < 0 && !p.Final) {
 			bad("settles another amount on account %s, %s side, than it takes from the hold", numbered(s.account), s.side)
 			break

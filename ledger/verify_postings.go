@@ -11,8 +11,10 @@ import (
 // postings compares the pages of the accounts with the journal: as sums first,
 // and where they differ, line by line.
 func (v *verifier) postings(ctx context.Context) error {
+	end := int64(0)
 	err := v.view.AllPostings(ctx, func(p Posting, number int64) error {
 		v.report.Postings++
+		end = max(end, p.Seq)
 		t := v.accounts[number]
 		switch {
 		case t == nil || p.Account == nil:
@@ -32,6 +34,10 @@ func (v *verifier) postings(ctx context.Context) error {
 		return v.readable(TablePostings, err)
 	}
 	v.progress(TablePostings, v.report.Postings)
+	if last := v.seal.last.Last(); end > last && v.seal.next != 0 {
+		v.add(Problem{Table: TableBlocks, Seq: last + 1, What: fmt.Sprintf("is not there, and the pages of the accounts go on to number %d: "+
+			"the blocks after number %d were removed, or postings were added", end, last)})
+	}
 	var differ []int64
 	for id, t := range v.accounts {
 		if t.pages != [3]digest{} {
@@ -59,6 +65,8 @@ type locator struct {
 	records  int
 	closed   int64
 	book     Block
+	gaps     [][2]int64 // numbers, both ends included, that no readable block has
+	low      map[int64]bool
 }
 
 type located struct {
@@ -99,7 +107,13 @@ func (v *verifier) locate(ctx context.Context, differ []int64) error {
 	return nil
 }
 
-func (l *locator) begin(*Block, error) { l.book = Block{Closed: l.closed} }
+func (l *locator) begin(b *Block, broken error) {
+	l.book = Block{Closed: l.closed}
+	if broken == nil && b.First > l.last+1 {
+		l.gaps = append(l.gaps, [2]int64{l.last + 1, b.First - 1})
+		l.book.Closed = max(l.closed, b.Closed)
+	}
+}
 
 func (l *locator) end(b *Block, broken error) {
 	l.closed = l.book.Closed
@@ -148,8 +162,11 @@ func (l *locator) compare(ctx context.Context, until int64) error {
 		}
 		m.before(nil)
 		a.expected = a.expected[:0]
+		if err := l.strays(ctx, &m); err != nil {
+			return err
+		}
 	}
-	l.after, l.records = until, 0
+	l.after, l.records, l.gaps = until, 0, l.gaps[:0]
 	return nil
 }
 
@@ -159,6 +176,8 @@ type merge struct {
 	l    *locator
 	a    *located
 	rest []Posting
+	// strays are on the page, and no sealed record has such a line.
+	strays []Posting
 }
 
 func (m *merge) bad(p *Posting, what string) {
@@ -188,7 +207,7 @@ func (m *merge) actual(p *Posting) {
 			m.a.found++ // the record is named
 			return
 		}
-		m.bad(p, "is not in the journal: the record has no such line")
+		m.stray(p)
 		return
 	}
 	e := &m.rest[0]

@@ -47,11 +47,14 @@ func (v *verifier) begin(b *Block, broken error) {
 	switch {
 	case s.next == 0 || b.First == s.next:
 	case b.First > s.next:
-		bad("begins at %d, and the numbers %d to %d are in no block: one was removed or changed", b.First, s.next, b.First-1)
+		bad("begins at %d, and the numbers %d to %d are in no block: what sealed them was removed or changed", b.First, s.next, b.First-1)
 		s.lost = true
 	default:
 		bad("begins at %d, and the block before ended at %d", b.First, s.next-1)
 		s.lost = true
+	}
+	if b.First > s.next {
+		s.book.Closed = max(s.closed, b.Closed) // closings may have been in what is not there
 	}
 	if len(b.IDs) == 0 {
 		bad("seals no record")
@@ -286,7 +289,8 @@ func (v *verifier) closing(ctx context.Context) error {
 func (v *verifier) sums() {
 	type sum struct{ posted, held wide }
 	sums := map[money.Currency]*sum{}
-	for _, t := range v.accounts {
+	for _, id := range slices.Sorted(maps.Keys(v.accounts)) {
+		t := v.accounts[id]
 		s := sums[t.account.Currency]
 		if s == nil {
 			s = &sum{}
@@ -299,7 +303,8 @@ func (v *verifier) sums() {
 			v.add(Problem{Table: TableJournal, Account: t.account.Path, What: "runs out of the range of 64 bits"})
 		}
 	}
-	for c, s := range sums {
+	for _, c := range slices.Sorted(maps.Keys(sums)) {
+		s := sums[c]
 		if s.posted != (wide{}) {
 			v.add(Problem{Table: TableJournal, What: "all accounts in " + string(c) + " together do not come to zero"})
 		}
