@@ -32,7 +32,11 @@ func (o ExportOptions) check() (ExportOptions, error) {
 	case o.Zone == nil:
 		o.Zone = time.UTC
 	}
-	return o, nil
+	_, err := boundary("From", o.From)
+	if err == nil {
+		_, err = boundary("To", o.To)
+	}
+	return o, err
 }
 
 // wants reports whether a record is exported.

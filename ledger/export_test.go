@@ -361,6 +361,8 @@ func TestExportRefusals(t *testing.T) {
 	var b bytes.Buffer
 	require.ErrorIs(t, book.ExportCSV(ctx, &b, ledger.ExportOptions{AfterSeq: -1}), ledger.ErrInvalid)
 	require.ErrorIs(t, book.ExportHledger(ctx, &b, ledger.ExportOptions{From: now, To: now}), ledger.ErrInvalid)
+	require.ErrorIs(t, book.ExportCSV(ctx, &b, ledger.ExportOptions{From: time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)}), ledger.ErrInvalid)
+	require.ErrorIs(t, book.ExportCSV(ctx, &b, ledger.ExportOptions{To: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}), ledger.ErrInvalid)
 	full := errors.New("no space left")
 	require.ErrorIs(t, book.ExportCSV(ctx, &failing{full}, ledger.ExportOptions{}), full)
 	require.ErrorIs(t, book.ExportHledger(ctx, &failing{full}, ledger.ExportOptions{}), full)

@@ -151,10 +151,13 @@ func (b *Book) Verify(ctx context.Context, options VerifyOptions) (*Report, erro
 	err := b.backend.View(ctx, func(ctx context.Context, view View) error {
 		v := newVerifier(options)
 		report = v.report
-		if unsealable != nil { // the books are looked at all the more
+		if err := v.verify(ctx, view); err != nil {
+			return err
+		}
+		if unsealable != nil { // and what was found before is why
 			v.add(Problem{Table: TableBlocks, What: "what has no seal cannot be sealed: " + oneLine(unsealable)})
 		}
-		return v.verify(ctx, view)
+		return nil
 	})
 	if err != nil {
 		return nil, err
