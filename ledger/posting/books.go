@@ -25,6 +25,9 @@ type Config struct {
 	// Characters that no path may have are replaced, and the name marked. It
 	// must answer the same for ever.
 	Merchant func(payment.Split) string
+	// Providers are the instances that Payout and Exchange may name, also those
+	// that serve no payments any more. nil takes any name.
+	Providers []string
 	// SealEvery and Now are those of ledger.Config.
 	SealEvery time.Duration
 	Now       func() time.Time
