@@ -25,6 +25,9 @@ type Config struct {
 	// Characters that no path may have are replaced, and the name marked. It
 	// must answer the same for ever.
 	Merchant func(payment.Split) string
+	// Providers are the instances that Payout and Exchange may name, also those
+	// that serve no payments any more. nil takes any name.
+	Providers []string
 	// SealEvery and Now are those of ledger.Config.
 	SealEvery time.Duration
 	Now       func() time.Time
@@ -212,6 +215,7 @@ func (b *Books) record(ctx context.Context, tx payment.Tx, x *pass, s scope) (in
 		case !refused(err):
 			return 0, again(err)
 		default:
+			x.refused = append(x.refused, err)
 			b.logger.LogAttrs(ctx, slog.LevelError, "posting: a payment could not be booked; correct the cause, then call CatchUp", slog.String("payment", x.p.ID), slog.Any("error", err))
 		}
 	}
@@ -237,9 +241,16 @@ func (x *pass) undoable(ctx context.Context, from reader, changes []ledger.Chang
 	for _, p := range parts {
 		gone[p.Of] = gone[p.Of] || p.Final
 	}
+	instead := map[string]bool{} // it would be there twice
+	for key, next := range x.anew {
+		instead[next] = gone[x.journal[key].id]
+	}
 	out := changes[:0:0]
 	for _, c := range changes {
 		if r, ok := c.(ledger.Reversal); ok && gone[x.journal[r.Of].id] {
+			continue
+		}
+		if t, ok := c.(ledger.Transaction); ok && instead[t.Key] {
 			continue
 		}
 		out = append(out, c)
@@ -272,7 +283,9 @@ func (r *retry) Unwrap() []error { return []error{r.as, r.cause} }
 
 // CatchUp books what is missing of a payment, and takes back what should not be
 // there: after payments were made without books, or could not be booked. It
-// returns how many changes that took; none, if the books are right.
+// returns how many changes that took; none, if the books are right. What the
+// ledger does not take is an error that wraps the first *ledger.Error; what it
+// takes stays booked, and counted, all the same.
 func (b *Books) CatchUp(ctx context.Context, paymentID string) (int, error) {
 	b.mu.RLock()
 	store := b.store
@@ -281,14 +294,20 @@ func (b *Books) CatchUp(ctx context.Context, paymentID string) (int, error) {
 		return 0, &Error{"CatchUp", "is called before payment.New", "give the Books to payment.Config first"}
 	}
 	n := 0
+	var refused []error
 	err := store.Update(ctx, func(ctx context.Context, tx payment.Tx) error {
-		n = 0
+		n, refused = 0, nil
 		p, err := tx.Payment(ctx, paymentID) // locked: no event comes between
 		if err != nil {
 			return err
 		}
-		n, err = b.record(ctx, tx, &pass{books: b, p: p, at: p.UpdatedAt}, changed(p, true))
+		x := &pass{books: b, p: p, at: p.UpdatedAt}
+		n, err = b.record(ctx, tx, x, changed(p, true))
+		refused = x.refused
 		return err
 	})
+	if err == nil && len(refused) > 0 {
+		err = fmt.Errorf("posting: payment %s: %d changes could not be booked; correct the cause and call CatchUp again: %w", paymentID, len(refused), refused[0])
+	}
 	return n, err
 }

@@ -1,6 +1,9 @@
 package posting
 
 import (
+	"fmt"
+	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +21,8 @@ import (
 type Payout struct {
 	// Key of the transaction; the provider's own id of the payout is a good one.
 	Key string
-	// Provider instance, and the name of the bank account.
+	// Provider instance, as payments name it (one of Config.Providers, if those
+	// are given), and the name of the bank account.
 	Provider, Bank string
 	// Net is what arrived. Fee is what the provider kept for the payout; the
 	// zero value is none.
@@ -77,7 +81,9 @@ type Exchange struct {
 	// Sold went out, Bought came in; their currencies differ.
 	Sold, Bought money.Amount
 	// Rate that was agreed, as a decimal number: one unit of Sold is that many
-	// of Bought. It is kept with the transaction.
+	// of Bought. It is kept with the transaction, and must fit the amounts: as
+	// far as its last digit and the smallest unit of Bought are exact. Book a
+	// fee by itself.
 	Rate string
 	At   time.Time
 }
@@ -92,6 +98,8 @@ func (b *Books) Exchange(e Exchange) (ledger.Transaction, error) {
 		return ledger.Transaction{}, &Error{"Exchange.Bought", "is " + e.Bought.String(), "give an amount above zero in another currency"}
 	case !isRate(e.Rate):
 		return ledger.Transaction{}, &Error{"Exchange.Rate", "is no positive decimal number", `give the rate as it was agreed, such as "1.0842"`}
+	case !fits(e.Sold, e.Bought, e.Rate):
+		return ledger.Transaction{}, &Error{"Exchange.Rate", fmt.Sprintf("is %s, and %s are not %s at that rate", e.Rate, e.Sold, e.Bought), "give how many of Bought are one of Sold, and book a fee by itself"}
 	case (e.Provider == "") == (e.Bank == ""):
 		return ledger.Transaction{}, &Error{"Exchange", "names not one of Provider and Bank", "say who changed the money"}
 	}
@@ -111,6 +119,9 @@ func (b *Books) call(what string, s Stage, key string, at time.Time, where place
 			return ledger.Transaction{}, &Error{what + "." + field, "is no segment of an account's path", "give 1 to 64 characters of [A-Za-z0-9._-]"}
 		}
 	}
+	if p := where.provider; p != "" && b.config.Providers != nil && !slices.Contains(b.config.Providers, p) {
+		return ledger.Transaction{}, &Error{what + ".Provider", fmt.Sprintf("is %q, which is none of posting.Config.Providers", p), "correct the name, or add it there"}
+	}
 	t := ledger.Transaction{Key: key, Entries: b.rules.entries(s, where, shares), Fact: fact, Effective: at,
 		Description: strings.ReplaceAll(string(s), "_", " "), Metadata: meta}
 	if len(t.Entries) == 0 {
@@ -125,6 +136,30 @@ func (b *Books) call(what string, s Stage, key string, at time.Time, where place
 		}
 	}
 	return t, nil
+}
+
+// fits reports whether amounts agree with a rate, as far as its last digit and
+// the smallest unit of what was bought are exact.
+func fits(sold, bought money.Amount, rate string) bool {
+	r, ok := new(big.Rat).SetString(rate)
+	if !ok {
+		return false
+	}
+	from, to := sold.Decimal().Rat(), bought.Decimal().Rat()
+	digits := 0
+	if i := strings.IndexByte(rate, '.'); i >= 0 {
+		digits = len(rate) - i - 1
+	}
+	tenth := func(n int) *big.Rat {
+		return new(big.Rat).SetFrac(big.NewInt(1), new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil))
+	}
+	may := new(big.Rat).Mul(from, tenth(digits))
+	if digits == 0 { // a whole number is meant as it stands
+		may.SetInt64(0)
+	}
+	may.Add(may, new(big.Rat).Quo(to, new(big.Rat).SetInt64(bought.Minor()))) // and one unit of rounding
+	off := new(big.Rat).Sub(new(big.Rat).Mul(from, r), to)
+	return off.Abs(off).Cmp(may) <= 0
 }
 
 // isRate reports whether s is a positive decimal number.

@@ -16,7 +16,8 @@ import (
 // on.
 type Difference struct {
 	Payment string
-	// What is compared: a name of payment.Totals, "held" or "fees".
+	// What is compared: a name of payment.Totals, "held", "fees", "excess", or
+	// what was taken of a part ("taken from merchant ada").
 	What string
 	// Record is what the payment says, Books what the ledger does.
 	Record, Books money.Amount
@@ -30,7 +31,9 @@ func (d Difference) String() string {
 // Compare holds the totals of payments against the books and names every
 // difference; none means that they agree. The payments must be as they are
 // now: with events coming in meanwhile, a difference may be a matter of time,
-// and CatchUp says for certain. It reads the whole journal once. Stages that
+// and CatchUp says for certain. Beyond the totals it asks of each attempt that
+// excess is what went back beyond all that was collected of it, and that no part
+// gave more than it had: so no part has money that went back. It reads the whole journal once. Stages that
 // are not booked by the rules are left out.
 func (b *Books) Compare(ctx context.Context, payments ...*payment.Payment) ([]Difference, error) {
 	b.mu.RLock()
@@ -42,7 +45,7 @@ func (b *Books) Compare(ctx context.Context, payments ...*payment.Payment) ([]Di
 	of := map[string]*tally{}
 	all := make([]*tally, 0, len(payments))
 	for _, p := range payments {
-		t := &tally{p: p, sums: map[sumKey]int64{}}
+		t := &tally{p: p, sums: map[sumKey]int64{}, journal: journal{}}
 		all = append(all, t)
 		for _, o := range p.Operations {
 			of[o.ID] = t
@@ -51,6 +54,7 @@ func (b *Books) Compare(ctx context.Context, payments ...*payment.Payment) ([]Di
 	err := store.(ledger.Store).Ledger().View(ctx, func(ctx context.Context, v ledger.View) error { //nolint:forcetypeassert // Check saw it
 		for _, t := range all {
 			clear(t.sums)
+			clear(t.journal)
 		}
 		return v.Journal(ctx, 0, 0, func(r *ledger.Record, broken error) error {
 			if broken != nil {
@@ -75,8 +79,9 @@ func (b *Books) Compare(ctx context.Context, payments ...*payment.Payment) ([]Di
 
 // tally adds up what the journal says of a payment.
 type tally struct {
-	p    *payment.Payment
-	sums map[sumKey]int64
+	p       *payment.Payment
+	sums    map[sumKey]int64
+	journal journal // of what the pools are made of
 }
 
 type sumKey struct {
@@ -90,6 +95,9 @@ func (t *tally) add(stage string, r *ledger.Record) {
 	stage, _, _ = strings.Cut(stage, ":")
 	stage, _, _ = strings.Cut(stage, "#")
 	s, sign := Stage(stage), int64(1)
+	if s == Captured || s == Refunded || s == DisputeLost {
+		t.journal.add(r)
+	}
 	if (s == ProviderFee || s == DisputeFee) && strings.HasPrefix(postedOf(r).amount, "-") {
 		sign = -1 // a fee that was given back
 	}
@@ -110,6 +118,54 @@ func (t *tally) add(stage string, r *ledger.Record) {
 			t.sums[k] += sign * l.Amount
 		}
 	}
+}
+
+// add takes a posting in, or that it was undone.
+func (j journal) add(r *ledger.Record) {
+	if of, ok := strings.CutSuffix(r.Key, Undone("")); !ok {
+		j[r.Key] = postedOf(r)
+	} else if was := j[of]; was != nil {
+		was.undone = true
+	}
+}
+
+// pools compares what the parts of each attempt gave with what they had, and
+// names what CatchUp would correct.
+func (b *Books) pools(t *tally) []Difference {
+	x := &pass{books: b, p: t.p, journal: t.journal, anew: map[string]string{}}
+	var out []Difference
+	for _, root := range t.p.Operations {
+		if root.Kind != payment.OpAuthorize {
+			continue
+		}
+		l, before := x.settled(root, x.drawn(root)), len(x.changes)
+		if x.resettle(root); len(x.changes) == before {
+			continue
+		}
+		tell := func(what string, record, books int64) {
+			if record != books {
+				out = append(out, Difference{Payment: t.p.ID, What: what, Record: money.Of(record, x.currency()), Books: money.Of(books, x.currency())})
+			}
+		}
+		tell("excess", l.excess(), l.over)
+		for i, s := range l.parts {
+			if s.amount.IsNegative() {
+				tell("taken from "+s.name(), l.full[i].amount.Minor(), l.full[i].amount.Minor()-s.amount.Minor())
+			}
+		}
+	}
+	return out
+}
+
+// name says whose a share is.
+func (s share) name() string {
+	switch s.kind {
+	case Part:
+		return "merchant " + s.merchant
+	case Commission:
+		return "the commission of " + s.merchant
+	}
+	return "the shop's own part"
 }
 
 func (b *Books) differences(t *tally) []Difference {
@@ -150,7 +206,7 @@ func (b *Books) differences(t *tally) []Difference {
 	for _, currency := range slices.Sorted(maps.Keys(fees)) {
 		check("fees", money.Of(fees[currency], currency), ProviderFee, DisputeFee)
 	}
-	return out
+	return append(out, b.pools(t)...)
 }
 
 // in gives an amount that was never set the payment's currency.

@@ -3,6 +3,7 @@ package posting
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/tender-go/payment"
 	"github.com/tender-go/payment/ledger"
@@ -209,48 +210,14 @@ func needed(p *payment.Payment, s scope) []series {
 			}
 			ask(o.ID, st)
 		}
-		of := p.Operation(o.Target)
-		if of == nil {
-			continue
-		}
-		switch o.Kind {
-		case payment.OpRefund, payment.OpDispute:
-			siblings(p, of, ask)
-			if root := p.Operation(of.Target); of.Kind == payment.OpCapture && len(of.Splits) == 0 && root != nil && len(root.Splits) > 0 {
-				siblings(p, root, ask) // the capture's share of the attempt's splits
-			}
-		case payment.OpCapture:
-			if len(o.Splits) == 0 && len(of.Splits) > 0 {
-				siblings(p, of, ask)
-			}
+	}
+	for _, o := range p.Operations { // what the pools are made of
+		if st, _ := pooled(o); st != "" && mayBeBooked(o) && slices.Contains(s.pools, rootOf(p, o)) {
+			ask(o.ID, st)
 		}
 	}
 	for _, root := range s.roots {
 		ask(root.ID, Held, HeldOverpaid)
 	}
 	return out
-}
-
-// siblings asks for what has drawn on an operation's parts.
-func siblings(p *payment.Payment, of *payment.Operation, ask func(string, ...Stage)) {
-	for _, o := range p.Operations {
-		if o.Target == of.ID && mayBeBooked(o) {
-			if s, ok := draws(o); ok {
-				ask(o.ID, s)
-			}
-		}
-	}
-}
-
-// draws is the stage in which an operation takes from the parts of its target.
-func draws(o *payment.Operation) (Stage, bool) {
-	switch o.Kind {
-	case payment.OpCapture:
-		return Captured, true
-	case payment.OpRefund:
-		return Refunded, true
-	case payment.OpDispute:
-		return DisputeLost, true
-	}
-	return "", false
 }

@@ -28,12 +28,13 @@ func (x *pass) partsOf(o *payment.Operation) []share {
 	}
 	if r, _ := x.journal.current(o.ID, Captured); r != nil {
 		parts := x.partsOf(root)
-		for i, n := range x.taken(Captured, root, r, parts) {
+		took, _ := x.taken(Captured, o.Provider, r, parts)
+		for i, n := range took {
 			parts[i].amount = money.Of(n, total.Currency())
 		}
 		return parts
 	}
-	return x.share(root, total, o)
+	return x.ofHold(root, total, o)
 }
 
 // explicit reads the splits that the shop gave.
@@ -139,30 +140,25 @@ func sum(parts []share, c money.Currency) money.Amount {
 	return s
 }
 
-// share divides what an operation takes from its target by largest remainder
-// over what each part of it still has. What is more than all of them is the
-// excess; of a capture it is divided like the rest.
-func (x *pass) share(of *payment.Operation, amount money.Amount, by *payment.Operation) []share {
-	left := x.partsOf(of)
+// ofHold divides a capture by largest remainder over what each part of its
+// hold still has. What is more than all of them is divided like the whole.
+func (x *pass) ofHold(root *payment.Operation, amount money.Amount, by *payment.Operation) []share {
+	left := x.partsOf(root)
 	full := slices.Clone(left)
 	for _, o := range x.p.Operations {
-		s, ok := draws(o)
-		if !ok || o == by || o.Target != of.ID {
+		if o.Kind != payment.OpCapture || o == by || o.Target != root.ID {
 			continue
 		}
-		if r, _ := x.journal.current(o.ID, s); r != nil {
-			for i, n := range x.taken(s, of, r, left) {
+		if r, _ := x.journal.current(o.ID, Captured); r != nil {
+			took, _ := x.taken(Captured, o.Provider, r, left)
+			for i, n := range took {
 				left[i].amount = money.Of(max(0, left[i].amount.Minor()-n), amount.Currency())
 			}
 		}
 	}
-	have := sum(left, amount.Currency())
-	over, err := amount.Sub(have)
+	over, err := amount.Sub(sum(left, amount.Currency()))
 	if err != nil || !over.IsPositive() {
 		return scale(left, amount)
-	}
-	if by.Kind != payment.OpCapture {
-		return append(left, share{kind: Excess, amount: over})
 	}
 	weights := make([]int64, len(full))
 	for i := range full {
@@ -180,12 +176,13 @@ func (x *pass) share(of *payment.Operation, amount money.Amount, by *payment.Ope
 	return left
 }
 
-// taken reads from a posted transaction how much of each part it took. Where
-// the rule books several parts to one account, or the rule is not what it was,
-// they are told apart by largest remainder over what they have.
-func (x *pass) taken(s Stage, of *payment.Operation, r *posted, parts []share) []int64 {
-	out := make([]int64, len(parts))
-	at := place{provider: of.Provider}
+// taken reads from a posted transaction how much of each part it took, and how
+// much was excess. Where the rule books several parts to one account, or the
+// rule is not what it was, they are told apart by largest remainder over what
+// they have.
+func (x *pass) taken(s Stage, provider string, r *posted, parts []share) (out []int64, over int64) {
+	out = make([]int64, len(parts))
+	at := place{provider: provider}
 	booked := map[string]int64{}
 	for _, l := range r.lines {
 		booked[l.path] += l.minor
@@ -207,27 +204,40 @@ func (x *pass) taken(s Stage, of *payment.Operation, r *posted, parts []share) [
 		}
 	}
 	rest := debits(r.lines)
-	for path, n := range booked { // the excess is nobody's part
-		for _, l := range x.books.rules.legs[s] {
-			if l.Amount == Excess && l.path(at, x.currency()) == path {
-				rest -= max(n, -n)
-			}
+	alone := s == Captured // whether excess, if any, has an account of its own
+	for _, l := range x.books.rules.legs[s] {
+		if path := l.path(at, x.currency()); l.Amount == Excess && groups[path] == nil {
+			over = min(rest, max(booked[path], -booked[path]))
+			rest -= over
+			alone = true
+			break
 		}
+	}
+	take := func(named []int, n int64) {
+		if !alone { // what they do not have is the excess
+			has := int64(0)
+			for _, k := range named {
+				has += max(0, parts[k].amount.Minor()-out[k])
+			}
+			over += max(0, n-has)
+			n = min(n, has)
+		}
+		divide(out, parts, named, n)
 	}
 	for _, path := range order {
 		n := booked[path]
 		n = min(max(n, -n), rest)
 		rest -= n
-		divide(out, parts, groups[path], n)
+		take(groups[path], n)
 	}
 	if rest > 0 { // on accounts that no part is booked to
 		all := make([]int, len(parts))
 		for i := range all {
 			all[i] = i
 		}
-		divide(out, parts, all, rest)
+		take(all, rest)
 	}
-	return out
+	return out, over
 }
 
 // divide adds n to the parts named, by what each of them has.

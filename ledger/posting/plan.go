@@ -33,10 +33,13 @@ type pass struct {
 	at      time.Time // the business date of what is posted
 	expired bool      // what ends a hold is its time
 	changes []ledger.Change
+	anew    map[string]string // what is posted instead, by the key of what is undone
+	refused []error           // what the ledger did not take
 }
 
 // book compares a scope with the journal and returns the changes to be made.
 func (x *pass) book(s scope) []ledger.Change {
+	x.anew = map[string]string{}
 	for _, o := range s.operations {
 		wants := wanted(x.p, o)
 		for _, st := range stagesOf(o.Kind) {
@@ -45,17 +48,30 @@ func (x *pass) book(s scope) []ledger.Change {
 			}
 		}
 	}
+	x.postAll(s, false)
+	for _, root := range s.pools {
+		x.resettle(root) // before what is new takes its share
+	}
+	x.postAll(s, true)
+	for _, root := range s.roots {
+		x.hold(root)
+	}
+	return x.changes
+}
+
+// postAll posts what is missing: what takes a share of what the parts have, or
+// the rest.
+func (x *pass) postAll(s scope, shared bool) {
 	for _, o := range s.operations {
 		for _, w := range wanted(x.p, o) {
+			if x.sharesPool(o, w.stage) != shared {
+				continue
+			}
 			if now, next := x.journal.current(o.ID, w.stage); now == nil {
 				x.post(o, w, next)
 			}
 		}
 	}
-	for _, root := range s.roots {
-		x.hold(root)
-	}
-	return x.changes
 }
 
 func (x *pass) currency() money.Currency { return x.p.Amount.Currency() }
@@ -69,16 +85,7 @@ func (x *pass) undo(o *payment.Operation, r *posted) {
 
 // post books a stage.
 func (x *pass) post(o *payment.Operation, w want, n int) {
-	abs, err := w.amount.Abs()
-	if err != nil {
-		abs = w.amount
-	}
-	entries := x.books.rules.entries(w.stage, place{provider: o.Provider}, x.shares(o, w.stage, abs))
-	if w.amount.IsNegative() { // a fee that was given back
-		for i := range entries {
-			entries[i].Side = -entries[i].Side
-		}
-	}
+	entries := x.entriesOf(o, w)
 	if len(entries) == 0 {
 		return
 	}
@@ -96,9 +103,23 @@ func (x *pass) post(o *payment.Operation, w want, n int) {
 		Description: describe(string(w.stage), key), Metadata: x.metadata(o, w.amount.String())})
 }
 
+// entriesOf applies the rule of a stage.
+func (x *pass) entriesOf(o *payment.Operation, w want) []ledger.Entry {
+	abs, err := w.amount.Abs()
+	if err != nil {
+		abs = w.amount
+	}
+	entries := x.books.rules.entries(w.stage, place{provider: o.Provider}, x.shares(o, w.stage, abs))
+	if w.amount.IsNegative() { // a fee that was given back
+		for i := range entries {
+			entries[i].Side = -entries[i].Side
+		}
+	}
+	return entries
+}
+
 // shares divides the amount of a stage.
 func (x *pass) shares(o *payment.Operation, s Stage, amount money.Amount) []share {
-	of := x.p.Operation(o.Target)
 	switch s {
 	case Held:
 		return scale(x.partsOf(o), amount)
@@ -108,8 +129,8 @@ func (x *pass) shares(o *payment.Operation, s Stage, amount money.Amount) []shar
 		switch {
 		case len(o.Splits) > 0:
 			return scale(x.explicit(o.Splits), amount)
-		case of != nil:
-			return x.share(of, amount, o)
+		case x.sharesPool(o, s):
+			return x.share(o, amount)
 		}
 		return own(amount)
 	case Transferred:

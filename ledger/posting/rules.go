@@ -14,7 +14,8 @@ import (
 type Rule struct {
 	Stage Stage
 	// Legs, whose debits and credits are equal whatever the amounts. With none
-	// the stage is not booked.
+	// the stage is not booked; New refuses that where another stage that is
+	// booked would then stand alone, as DisputeLost without Disputed.
 	Legs []Leg
 	// Note for the reader.
 	Note string
@@ -154,6 +155,14 @@ func newRules(given []Rule, chart *ledger.Chart) (*ruleBook, error) {
 			return nil, err
 		}
 	}
+	for _, info := range stages {
+		for _, needs := range info.needs {
+			if len(b.legs[info.stage]) > 0 && len(b.legs[needs]) == 0 {
+				return nil, &Error{fmt.Sprintf("rule %q", needs), fmt.Sprintf("has no legs, and %q is booked: one would stand without the other for ever", info.stage),
+					fmt.Sprintf("give it legs, or give %q none as well", info.stage)}
+			}
+		}
+	}
 	return b, nil
 }
 
@@ -174,6 +183,13 @@ func checkRule(info stageInfo, legs []Leg, chart *ledger.Chart) error {
 		}
 		if err := checkAccount(info, l, chart, bad); err != nil {
 			return err
+		}
+	}
+	for i, l := range legs {
+		for _, other := range legs[:i] {
+			if other.Account == l.Account && other.Side != l.Side && slices.ContainsFunc(madeOf(info, l.Amount), func(a Amount) bool { return slices.Contains(madeOf(info, other.Amount), a) }) {
+				return &Error{fmt.Sprintf("rule %q: leg %d", info.stage, i+1), fmt.Sprintf("books to %q what another leg books there on the other side", l.Account), "use two accounts, or leave both legs out"}
+			}
 		}
 	}
 	for _, a := range info.amounts {

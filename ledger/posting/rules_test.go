@@ -31,20 +31,27 @@ func TestFaultyRules(t *testing.T) {
 		rule Rule
 		want []string
 	}{
-		"no such stage":               {Rule{Stage: "sold"}, []string{`rule "sold"`, "no stage"}},
-		"one side is more":            {Rule{Stage: Captured, Legs: []Leg{Debit(clearing, Gross), Credit(payable, Part), Credit(sales, Own)}}, []string{`rule "captured"`, "does not balance", "commission"}},
-		"both on one side":            {Rule{Stage: Overpaid, Legs: []Leg{Debit(clearing, Gross), Debit(overpaid, Gross)}}, []string{`rule "overpaid"`, "does not balance"}},
-		"the same part twice":         {Rule{Stage: Disputed, Legs: []Leg{Debit(disputed, Gross), Credit(clearing, Gross), Credit(clearing, Gross)}}, []string{"does not balance"}},
-		"an account not in the chart": {Rule{Stage: Disputed, Legs: []Leg{Debit("psp:{provider}:held:{currency}", Gross), Credit(clearing, Gross)}}, []string{`rule "disputed": leg 1`, "chart does not have"}},
-		"one for all currencies":      {Rule{Stage: Disputed, Legs: []Leg{Debit("petty:cash", Gross), Credit(clearing, Gross)}}, []string{"leg 1", "one account for all currencies"}},
-		"a merchant of the whole":     {Rule{Stage: Captured, Legs: []Leg{Debit(clearing, Gross), Credit(payable, Gross)}}, []string{"leg 2", "{merchant}"}},
-		"a bank in a sale":            {Rule{Stage: Captured, Legs: []Leg{Debit(bank, Gross), Credit(sales, Gross)}}, []string{"leg 1", "{bank}"}},
-		"an amount it does not have":  {Rule{Stage: Disputed, Legs: []Leg{Debit(disputed, Part), Credit(clearing, Part)}}, []string{"leg 1", `"part"`, "gross"}},
-		"gross of two currencies":     {Rule{Stage: Exchanged, Legs: []Leg{Debit(fxPosition, Gross), Credit(clearing, Gross)}}, []string{"leg 1", "sold, bought"}},
-		"no side":                     {Rule{Stage: Disputed, Legs: []Leg{{Account: disputed, Amount: Gross}, Credit(clearing, Gross)}}, []string{"leg 1", "no side"}},
-		"a condition on a fact":       {Rule{Stage: Refunded, Legs: []Leg{{Side: ledger.DebitSide, Account: payable, Amount: Part, NotOverdrawn: true}, Debit(sales, Commission), Debit(sales, Own), Debit(sales, Excess), Credit(clearing, Gross)}}, []string{`rule "refunded": leg 1`, "condition", "never refused"}},
-		"a condition on a deferred":   {Rule{Stage: Disbursed, Legs: []Leg{Debit(payable, Gross), {Side: ledger.CreditSide, Account: bank, Amount: Gross, NotOverdrawn: true}}}, []string{`rule "disbursed": leg 2`, "condition", "Strict"}},
-		"a hold without a whole":      {Rule{Stage: Held, Legs: []Leg{Debit(clearing, Own), Credit(sales, Own)}}, []string{`rule "held"`, "whole amount"}},
+		"no such stage":                      {Rule{Stage: "sold"}, []string{`rule "sold"`, "no stage"}},
+		"one side is more":                   {Rule{Stage: Captured, Legs: []Leg{Debit(clearing, Gross), Credit(payable, Part), Credit(sales, Own)}}, []string{`rule "captured"`, "does not balance", "commission"}},
+		"both on one side":                   {Rule{Stage: Overpaid, Legs: []Leg{Debit(clearing, Gross), Debit(overpaid, Gross)}}, []string{`rule "overpaid"`, "does not balance"}},
+		"the same part twice":                {Rule{Stage: Disputed, Legs: []Leg{Debit(disputed, Gross), Credit(clearing, Gross), Credit(clearing, Gross)}}, []string{"does not balance"}},
+		"an account not in the chart":        {Rule{Stage: Disputed, Legs: []Leg{Debit("psp:{provider}:held:{currency}", Gross), Credit(clearing, Gross)}}, []string{`rule "disputed": leg 1`, "chart does not have"}},
+		"one for all currencies":             {Rule{Stage: Disputed, Legs: []Leg{Debit("petty:cash", Gross), Credit(clearing, Gross)}}, []string{"leg 1", "one account for all currencies"}},
+		"a merchant of the whole":            {Rule{Stage: Captured, Legs: []Leg{Debit(clearing, Gross), Credit(payable, Gross)}}, []string{"leg 2", "{merchant}"}},
+		"a bank in a sale":                   {Rule{Stage: Captured, Legs: []Leg{Debit(bank, Gross), Credit(sales, Gross)}}, []string{"leg 1", "{bank}"}},
+		"an amount it does not have":         {Rule{Stage: Disputed, Legs: []Leg{Debit(disputed, Part), Credit(clearing, Part)}}, []string{"leg 1", `"part"`, "gross"}},
+		"gross of two currencies":            {Rule{Stage: Exchanged, Legs: []Leg{Debit(fxPosition, Gross), Credit(clearing, Gross)}}, []string{"leg 1", "sold, bought"}},
+		"no side":                            {Rule{Stage: Disputed, Legs: []Leg{{Account: disputed, Amount: Gross}, Credit(clearing, Gross)}}, []string{"leg 1", "no side"}},
+		"a condition on a fact":              {Rule{Stage: Refunded, Legs: []Leg{{Side: ledger.DebitSide, Account: payable, Amount: Part, NotOverdrawn: true}, Debit(sales, Commission), Debit(sales, Own), Debit(sales, Excess), Credit(clearing, Gross)}}, []string{`rule "refunded": leg 1`, "condition", "never refused"}},
+		"a condition on a deferred":          {Rule{Stage: Disbursed, Legs: []Leg{Debit(payable, Gross), {Side: ledger.CreditSide, Account: bank, Amount: Gross, NotOverdrawn: true}}}, []string{`rule "disbursed": leg 2`, "condition", "Strict"}},
+		"disputes without what is held back": {Rule{Stage: Disputed}, []string{`rule "disputed"`, `"dispute_lost"`, "give it legs"}},
+		"nothing that is held back is lost":  {Rule{Stage: DisputeLost}, []string{`rule "dispute_lost"`, `"disputed"`}},
+		"no sales, and refunds of them":      {Rule{Stage: Captured}, []string{`rule "captured"`, `"refunded"`}},
+		"no refunds of what is sold":         {Rule{Stage: Refunded}, []string{`rule "refunded"`, `"captured"`}},
+		"overpaid, and never given back":     {Rule{Stage: OverpaidRefunded}, []string{`rule "overpaid_refunded"`, `"overpaid"`}},
+		"one account on both sides":          {Rule{Stage: Disputed, Legs: []Leg{Debit(clearing, Gross), Credit(clearing, Gross)}}, []string{`rule "disputed": leg 2`, "other side"}},
+		"one account on both sides, in part": {Rule{Stage: Captured, Legs: []Leg{Debit(sales, Gross), Credit(payable, Part), Credit(commission, Commission), Credit(sales, Own)}}, []string{`rule "captured": leg 4`, "other side"}},
+		"a hold without a whole":             {Rule{Stage: Held, Legs: []Leg{Debit(clearing, Own), Credit(sales, Own)}}, []string{`rule "held"`, "whole amount"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,7 +63,9 @@ func TestFaultyRules(t *testing.T) {
 			}
 		})
 	}
-	_, err := New(Config{Rules: []Rule{{Stage: Held}, {Stage: Held}}})
+	_, err := New(Config{Rules: []Rule{{Stage: Disputed}, {Stage: DisputeLost}, {Stage: DisputeLostOverpaid}, {Stage: DisputeFee}, {Stage: Held}, {Stage: Transferred}}})
+	require.NoError(t, err, "what belongs together may be left out together")
+	_, err = New(Config{Rules: []Rule{{Stage: Held}, {Stage: Held}}})
 	require.ErrorContains(t, err, "twice")
 	_, err = New(Config{Accounts: []ledger.Rule{{Pattern: "a:b", Type: ledger.Asset}}})
 	require.ErrorContains(t, err, "chart does not have", "a chart of one's own needs rules of one's own")
@@ -138,6 +147,36 @@ func TestCallsOfTheHost(t *testing.T) {
 		_, err := make()
 		require.ErrorContains(t, err, name)
 	}
+	for name, c := range map[string]struct {
+		sold, bought money.Amount
+		rate         string
+		ok           bool
+	}{
+		"to the cent":               {usd(1000), eur(922), "0.922", true},
+		"rounded":                   {usd(999), eur(921), "0.922", true},
+		"the rate has few digits":   {usd(1_000_000), eur(921_577), "0.92", true},
+		"another exponent":          {usd(10_000), money.Of(15_532, "JPY"), "155.32", true},
+		"not that rate":             {eur(100), usd(500), "1.1", false},
+		"the other way round":       {usd(1000), eur(922), "1.0846", false},
+		"a fee is in it":            {usd(1000), eur(900), "0.922", false},
+		"a whole number is exact":   {usd(10_000), eur(10_300), "1", false},
+		"minor units are not meant": {usd(10_000), money.Of(1_553_200, "JPY"), "155.32", false},
+	} {
+		_, err := b.Exchange(Exchange{Key: "k", Bank: "b", Sold: c.sold, Bought: c.bought, Rate: c.rate})
+		if c.ok {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorContains(t, err, "Exchange.Rate", name)
+		}
+	}
+	known, err := New(Config{Providers: []string{"stripe"}})
+	require.NoError(t, err)
+	_, err = known.Payout(Payout{Key: "k", Provider: "nosuch", Bank: "b", Net: usd(1)})
+	require.ErrorContains(t, err, `Payout.Provider is "nosuch"`)
+	_, err = known.Payout(Payout{Key: "k", Provider: "stripe", Bank: "b", Net: usd(1)})
+	require.NoError(t, err)
+	_, err = known.Exchange(Exchange{Key: "k", Bank: "b", Sold: usd(100), Bought: eur(92), Rate: "0.92"})
+	require.NoError(t, err, "a bank's exchange names no provider")
 	for rate, ok := range map[string]bool{"1": true, "0.5": true, "": false, ".5": false, "5.": false, "1e3": false, "-1": false, "1.2.3": false, "0": false} {
 		require.Equal(t, ok, isRate(rate), rate)
 	}

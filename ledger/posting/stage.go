@@ -58,8 +58,8 @@ const (
 	Part       Amount = "part"
 	Commission Amount = "commission"
 	Own        Amount = "own"
-	// Excess is what went back beyond all that the parts still had: more was
-	// refunded or lost than was collected.
+	// Excess is what went back beyond all that was collected of the attempt: of
+	// all its captures together.
 	Excess Amount = "excess"
 	// Net is what arrives of a payout, Fee what is kept of it.
 	Net Amount = "net"
@@ -79,6 +79,9 @@ type stageInfo struct {
 	places []string
 	// hosts: it is booked by a call of the host's, and may carry conditions.
 	hosts bool
+	// needs are the stages that must be booked if this one is: what it takes
+	// from, or what takes back what it leaves.
+	needs []Stage
 }
 
 var inParts = []Amount{Part, Commission, Own}
@@ -87,22 +90,22 @@ var whole = []Amount{Gross}
 
 // stages in the order of the documentation.
 var stages = []stageInfo{
-	{Held, inParts, []string{"provider"}, false},
-	{Captured, inParts, []string{"provider"}, false},
-	{Refunded, append(inParts[:3:3], Excess), []string{"provider"}, false},
-	{Disputed, whole, []string{"provider"}, false},
-	{DisputeLost, append(inParts[:3:3], Excess), []string{"provider"}, false},
-	{DisputeFee, whole, []string{"provider"}, false},
-	{ProviderFee, whole, []string{"provider"}, false},
-	{Transferred, inParts, []string{"provider"}, false},
-	{HeldOverpaid, whole, []string{"provider"}, false},
-	{Overpaid, whole, []string{"provider"}, false},
-	{OverpaidRefunded, whole, []string{"provider"}, false},
-	{DisputeLostOverpaid, whole, []string{"provider"}, false},
-	{PaidOut, []Amount{Net, Fee}, []string{"provider", "bank"}, true},
-	{Disbursed, whole, []string{"merchant", "bank"}, true},
-	{Exchanged, []Amount{Sold, Bought}, []string{"provider"}, true},
-	{BankExchanged, []Amount{Sold, Bought}, []string{"bank"}, true},
+	{Held, inParts, []string{"provider"}, false, nil},
+	{Captured, inParts, []string{"provider"}, false, []Stage{Refunded}},
+	{Refunded, append(inParts[:3:3], Excess), []string{"provider"}, false, []Stage{Captured}},
+	{Disputed, whole, []string{"provider"}, false, []Stage{DisputeLost, DisputeLostOverpaid}},
+	{DisputeLost, append(inParts[:3:3], Excess), []string{"provider"}, false, []Stage{Disputed, Captured}},
+	{DisputeFee, whole, []string{"provider"}, false, nil},
+	{ProviderFee, whole, []string{"provider"}, false, nil},
+	{Transferred, inParts, []string{"provider"}, false, []Stage{Captured}},
+	{HeldOverpaid, whole, []string{"provider"}, false, nil},
+	{Overpaid, whole, []string{"provider"}, false, []Stage{OverpaidRefunded}},
+	{OverpaidRefunded, whole, []string{"provider"}, false, []Stage{Overpaid}},
+	{DisputeLostOverpaid, whole, []string{"provider"}, false, []Stage{Disputed, Overpaid}},
+	{PaidOut, []Amount{Net, Fee}, []string{"provider", "bank"}, true, nil},
+	{Disbursed, whole, []string{"merchant", "bank"}, true, nil},
+	{Exchanged, []Amount{Sold, Bought}, []string{"provider"}, true, nil},
+	{BankExchanged, []Amount{Sold, Bought}, []string{"bank"}, true, nil},
 }
 
 func infoOf(s Stage) (stageInfo, bool) {

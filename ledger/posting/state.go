@@ -125,6 +125,7 @@ func rootOf(p *payment.Payment, o *payment.Operation) *payment.Operation {
 type scope struct {
 	operations []*payment.Operation // whose stages
 	roots      []*payment.Operation // whose holds
+	pools      []*payment.Operation // attempts of which something went in or back
 }
 
 // changed is the scope of what the payment's last commit changed; with all, of
@@ -148,6 +149,14 @@ func changed(p *payment.Payment, all bool) scope {
 		of := p.Operation(d.Target)
 		if d.Kind == payment.OpDispute && of != nil && of.Revision == p.Version && !slices.Contains(s.operations, d) {
 			s.operations = append(s.operations, d)
+		}
+	}
+	for _, o := range s.operations {
+		if st, _ := pooled(o); st == "" {
+			continue
+		}
+		if root := rootOf(p, o); root != nil && !slices.Contains(s.pools, root) {
+			s.pools = append(s.pools, root)
 		}
 	}
 	return s
