@@ -150,7 +150,9 @@ func isRefusal(err error) bool {
 			return true
 		}
 	}
-	return false
+	// A hold whose time is over before it could be made.
+	var own *ledger.Error
+	return errors.As(err, &own) && own.Field == "ExpiresAt"
 }
 
 // answerOf says what became of a change; the error is for what may not be.
