@@ -197,6 +197,53 @@ func TestRefundOfOneShipment(t *testing.T) {
 	require.Empty(t, a.do(func(*payment.Payment) {}))
 }
 
+// What one capture gave back is not another's.
+func TestRefundsOfTwoShipments(t *testing.T) {
+	t.Parallel()
+	a := newAttempt(t)
+	a.do(a.capture("c1", 4000, payment.Split{Amount: usd(4000)}))
+	a.do(a.capture("c2", 6000, payment.Split{Merchant: "ada", Amount: usd(3000)}, payment.Split{Amount: usd(3000)}))
+	a.do(a.refund("r1", "c2", 3000))
+	a.holds(1500, 0, 5500, 0)
+	a.do(a.refund("r2", "c1", 3000))
+	a.holds(1500, 0, 2500, 0)
+}
+
+// Where the rules do not tell the parts and the excess apart, the books are as
+// good as they can be, and a second look changes nothing.
+func TestPoolsOnOneAccount(t *testing.T) {
+	t.Parallel()
+	books, err := New(Config{Rules: []Rule{{Stage: Refunded, Legs: []Leg{Debit(refunds, Gross), Credit(clearing, Gross)}},
+		{Stage: DisputeLost, Legs: []Leg{Debit(payable, Part), Debit(losses, Commission), Debit(losses, Own), Debit(losses, Excess), Credit(disputed, Gross)}}}})
+	require.NoError(t, err)
+	a := newAttempt(t)
+	a.books = books
+	a.do(a.capture("c1", 5000))
+	a.do(a.capture("c2", 2500))
+	a.do(a.refund("r1", "c1", 4000, payment.Split{Amount: usd(4000)})) // more than it has
+	a.do(a.lost("d1", "auth", 3000))
+	a.do(a.refund("r2", "c1", 3000))
+	a.do(a.lost("d2", "c2", 3000))
+	require.Equal(t, int64(13000), a.sums["shop:refunds"]+a.sums["shop:chargebacks"]+4050+a.sums["merchant:ada:payable"])
+	a.do(turn("c1", state(payment.StateReversed)))
+	require.Empty(t, a.do(func(*payment.Payment) {}))
+	require.Empty(t, books.pools(&tally{p: a.p, journal: a.booked}))
+}
+
+// A refund that says more than was ever collected leaves nothing to share: what
+// is shared after it is all excess, and that is as it should be.
+func TestNothingLeftToShare(t *testing.T) {
+	t.Parallel()
+	a := newAttempt(t)
+	a.do(a.capture("c1", 1000))
+	a.do(a.refund("r1", "c1", 1500, payment.Split{Amount: usd(1500)}))
+	a.do(a.lost("d", "auth", 200))
+	a.holds(540, 60, -1100, 200)
+	x := &pass{books: a.books, p: a.p, journal: a.booked}
+	root := a.p.Operation("auth")
+	require.True(t, x.settled(root, x.drawn(root)).sound())
+}
+
 // Two attempts of a payment are two pools.
 func TestAttemptsAreApart(t *testing.T) {
 	t.Parallel()
