@@ -104,7 +104,9 @@ func TestLedgerServerStopped(t *testing.T) {
 	t.Logf("%s\n%d stops; %s", report, s.stops, s.counts)
 	require.NoError(t, err)
 	require.Equal(t, rounds, s.stops)
-	require.Positive(t, s.counts.Unknown, "no worker lost its connection during a commit")
+	if rounds >= 10 { // a few stops may all fall between two commits
+		require.Positive(t, s.counts.Unknown, "no worker lost its connection during a commit")
+	}
 	if rounds >= 20 {
 		require.NotZero(t, report.Ended, "no worker went on after the stop until it was asked to end")
 	}
