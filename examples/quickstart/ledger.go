@@ -38,7 +38,8 @@ func readLedger(ctx context.Context, books *posting.Books, rows []row) (ledgerRe
 	if !rep.trial.Foots() {
 		wrong = append(wrong, "the books do not foot")
 	}
-	// Last of all: was anything changed, removed or cut off since it was booked?
+	// Last of all: are the books whole and unchanged? A head that was kept
+	// outside would also tell whether they were written anew (docs/ledger.md).
 	if rep.verified, err = books.Book().Verify(ctx, ledger.VerifyOptions{}); err != nil {
 		return rep, nil, err
 	}
@@ -80,7 +81,7 @@ func (rep *ledgerReport) printVerified(out io.Writer) {
 		}
 		return
 	}
-	fmt.Fprintf(out, "verify     passed: %d transactions, %d postings on %d accounts; every one balances, none was changed or removed\n", v.Records, v.Postings, v.Accounts)
+	fmt.Fprintf(out, "verify     passed: %d transactions, %d postings on %d accounts; all balance, the chain of hashes is whole\n", v.Records, v.Postings, v.Accounts)
 }
 
 // cell is an amount, and nothing for zero.

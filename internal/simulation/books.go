@@ -125,32 +125,54 @@ func (w *world) checkBalanced(r *ledger.Record) {
 	}
 }
 
-// checkGivenBack holds that what was given back to the last cent left nothing
-// with anybody who had a part in it.
+// checkGivenBack holds that what went back to the last cent, refunded or lost in
+// a dispute, left nothing with anybody who had a part in it, and that excess is
+// what went back beyond it.
 func (w *world) checkGivenBack(p *payment.Payment, kept map[string]int64) {
+	left := map[string]int64{} // by attempt
 	for _, o := range p.Operations {
-		collected := o.Kind == payment.OpCapture || o.Kind == payment.OpAuthorize && o.Sale
-		switch {
-		case o.Kind == payment.OpDispute || o.Kind == payment.OpTransfer:
-			return // they take from the parts too
-		case collected && o.State == payment.StateApproved && !o.Overpaid && approvedOf(p, o.ID, payment.OpRefund) != o.Approved.Minor():
-			return // something is left
-		case o.Kind == payment.OpRefund && o.State == payment.StateApproved:
-			if of := p.Operation(o.Target); of == nil || of.State != payment.StateApproved || of.Kind == payment.OpAuthorize && !of.Sale {
-				return // given back, and not known to have been collected
-			}
+		root, of := o, p.Operation(o.Target)
+		for root != nil && root.Kind != payment.OpAuthorize {
+			root = p.Operation(root.Target)
 		}
+		if o.Kind == payment.OpTransfer {
+			return // it takes from the parts too
+		}
+		if root == nil || o.State != payment.StateApproved || o.Overpaid || o.Kind == payment.OpDispute && of.Overpaid {
+			continue
+		}
+		switch {
+		case o.Kind == payment.OpCapture, o.Kind == payment.OpAuthorize && o.Sale:
+			left[root.ID] += o.Approved.Minor()
+		case o.Kind == payment.OpRefund, o.Kind == payment.OpDispute:
+			left[root.ID] -= o.Approved.Minor()
+		}
+	}
+	excess := int64(0)
+	for _, n := range left {
+		if n > 0 {
+			return // something is left
+		}
+		excess -= n
 	}
 	sales := int64(0)
 	for path, n := range kept {
 		switch {
 		case strings.HasPrefix(path, "shop:"):
 			sales += n
-		case strings.HasPrefix(path, "merchant:"), strings.HasPrefix(path, "platform:"), strings.HasPrefix(path, "suspense:excess:"):
+		case strings.HasPrefix(path, "suspense:excess:"):
+			if excess -= n; excess != 0 {
+				w.breach(RuleBooks, "all was given back, and the excess is %d too little", excess)
+			}
+			excess = 0
+		case strings.HasPrefix(path, "merchant:"), strings.HasPrefix(path, "platform:"):
 			if n != 0 {
 				w.breach(RuleBooks, "all was given back, and %s is left with %d", path, n)
 			}
 		}
+	}
+	if excess != 0 {
+		w.breach(RuleBooks, "%d went back beyond all that was collected, and there is no excess", excess)
 	}
 	if sales != 0 {
 		w.breach(RuleBooks, "all was given back, and the shop is left with %d", sales)
