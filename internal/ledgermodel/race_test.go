@@ -1,0 +1,5 @@
+//go:build race
+
+package ledgermodel
+
+const underRace = true
