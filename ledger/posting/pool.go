@@ -109,7 +109,7 @@ func pooled(o *payment.Operation) (s Stage, takes bool) {
 	return "", false
 }
 
-// shares reports whether a stage of an operation takes its share of the pool.
+// sharesPool reports whether a stage of an operation takes its share of the pool.
 func (x *pass) sharesPool(o *payment.Operation, s Stage) bool {
 	return (s == Refunded || s == DisputeLost) && len(o.Splits) == 0 && rootOf(x.p, o) != nil && o.Approved.Currency() == x.currency()
 }
