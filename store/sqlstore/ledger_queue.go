@@ -33,6 +33,19 @@ type ticket struct {
 	lead     chan struct{}     // holds one: the work is handed on
 	taken    bool              // under queue.mu
 	alone    bool              // it goes into a transaction of its own
+	partly   bool              // some of its requests have their result
+}
+
+// fail ends a ticket by an error. What was carried out already stays so: the
+// error is that of the rest.
+func (t *ticket) fail(err error) {
+	if t.partly {
+		for _, r := range t.requests {
+			r.Err = err
+		}
+		err = nil
+	}
+	t.done <- err
 }
 
 // queue is the ledger's writer.
@@ -171,7 +184,7 @@ func (q *queue) run(batch []*ticket) {
 	live := batch[:0:0]
 	for _, t := range batch {
 		if err := t.ctx.Err(); err != nil {
-			t.done <- err
+			t.fail(err)
 			continue
 		}
 		live = append(live, t)
@@ -192,7 +205,7 @@ func (q *queue) run(batch []*ticket) {
 		q.settle(live, aside)
 	case len(live) == 1 || errors.Is(err, ledger.ErrCommitUnknown):
 		for _, t := range live {
-			t.done <- err
+			t.fail(err)
 		}
 	default:
 		q.mu.Lock()
@@ -228,6 +241,7 @@ func (q *queue) settle(batch []*ticket, aside []*ledger.Request) {
 			}
 			t.done <- nil
 		default:
+			t.partly = t.partly || len(left) < len(t.requests)
 			t.requests = left
 			time.AfterFunc(asideFor, func() { q.again(t) })
 		}
