@@ -143,7 +143,10 @@ func (v *ledgerView) Blocks(ctx context.Context, after int64, limit int, each fu
 			from = found[0] - 1
 		}
 	}
-	const blockPage = 100 // of a thousand records each
+	blockPage := 10 // of up to 4000 records each
+	if limit > 0 {
+		blockPage = min(blockPage, limit+1) // the first may end before what is asked for
+	}
 	for count := 0; ; {
 		blocks, err := all(ctx, v.t.q, scanBlockRow, v.sql().blockPage, []any{from, int64(blockPage)})
 		if err != nil {
