@@ -70,6 +70,8 @@ func (b *Book) Run(ctx context.Context) error {
 func (b *Book) expireDue(ctx context.Context, after int64) (until int64, err error) {
 	const page = 500
 	now := micros(b.now())
+	from := after
+	var failed error
 	for {
 		var due []Change
 		last := after
@@ -83,16 +85,24 @@ func (b *Book) expireDue(ctx context.Context, after int64) (until int64, err err
 		if err != nil {
 			return after, err
 		}
+		stuck := false
 		for _, r := range b.PostAll(ctx, due...) {
-			// It may have been settled or voided since.
+			// It may have been settled or voided since. One that cannot end (its
+			// key is taken) keeps no other from ending.
 			if r.Err != nil && !errors.Is(r.Err, ErrState) {
-				return after, r.Err
+				failed, stuck = r.Err, true
 			}
 		}
-		if len(due) < page {
+		switch {
+		case len(due) < page && failed != nil:
+			return from, failed
+		case len(due) < page:
 			return max(after, now-expiryOverlap.Microseconds()), nil
+		case stuck:
+			after = last
+		default:
+			after = last - 1 // several may expire at once
 		}
-		after = last - 1 // several may expire at once
 	}
 }
 

@@ -160,6 +160,9 @@ func (s *Store) learn(ctx context.Context, requests []*ledger.Request) (bool, er
 
 // stepwise carries requests out in a transaction of several statements.
 func (s *Store) stepwise(ctx context.Context, requests []*ledger.Request) (aside []*ledger.Request, err error) {
+	// A dead network must not hold all callers for ever.
+	ctx, cancel := context.WithTimeout(ctx, commitTimeout)
+	defer cancel()
 	for run := 1; ; run++ {
 		var again bool
 		err, again = s.oncePostgres(ctx, func(ctx context.Context, t *tx) error {

@@ -64,15 +64,7 @@ type queue struct {
 // apply returns when each request has its result.
 func (q *queue) apply(ctx context.Context, requests []*ledger.Request) error {
 	t := &ticket{ctx: ctx, requests: requests, until: time.Now().Add(q.patience), done: make(chan error, 1), lead: make(chan struct{}, 1)}
-	q.mu.Lock()
-	q.waiting = append(q.waiting, t)
-	leads := !q.led
-	if leads {
-		q.led = true
-		q.idle.Add(1)
-	}
-	q.mu.Unlock()
-	if leads {
+	if q.enqueue(t) {
 		q.work(t)
 	}
 	over := ctx.Done()
@@ -97,11 +89,26 @@ func (q *queue) apply(ctx context.Context, requests []*ledger.Request) error {
 	}
 }
 
-// leave takes a ticket that has not begun out of the queue.
+// enqueue puts a ticket into the queue, and reports that nobody is at work: the
+// caller has to.
+func (q *queue) enqueue(t *ticket) (leads bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, t)
+	if q.led {
+		return false
+	}
+	q.led = true
+	q.idle.Add(1)
+	return true
+}
+
+// leave takes a ticket that has not begun out of the queue. One that is done in
+// part has: its caller learns of each request what became of it.
 func (q *queue) leave(t *ticket) bool {
 	q.mu.Lock()
 	i := slices.Index(q.waiting, t)
-	if i >= 0 && !t.taken {
+	if i >= 0 && !t.taken && !t.partly {
 		q.waiting = slices.Delete(q.waiting, i, i+1)
 		q.mu.Unlock()
 		select {
@@ -250,15 +257,7 @@ func (q *queue) settle(batch []*ticket, aside []*ledger.Request) {
 
 // again puts a ticket that was set aside back into the queue.
 func (q *queue) again(t *ticket) {
-	q.mu.Lock()
-	q.waiting = append(q.waiting, t)
-	leads := !q.led
-	if leads {
-		q.led = true
-		q.idle.Add(1)
-	}
-	q.mu.Unlock()
-	if leads {
+	if q.enqueue(t) {
 		q.work(nil)
 	}
 }

@@ -34,3 +34,14 @@ func TestLedgerQueueTellsWhatFailed(t *testing.T) {
 	// A call of which nothing was carried out fails as a whole.
 	require.ErrorIs(t, q.apply(t.Context(), []*ledger.Request{waits}), down)
 }
+
+// A call that is done in part does not leave with its context's error, which
+// would say that nothing is written.
+func TestLedgerQueueKeepsWhatIsDone(t *testing.T) {
+	t.Parallel()
+	untouched, part := &ticket{}, &ticket{partly: true}
+	q := &queue{waiting: []*ticket{untouched, part}, led: true}
+	require.True(t, q.leave(untouched))
+	require.False(t, q.leave(part))
+	require.Equal(t, []*ticket{part}, q.waiting)
+}
