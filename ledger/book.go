@@ -37,16 +37,11 @@ type Book struct {
 	now       func() time.Time
 
 	mu    sync.RWMutex
-	specs map[specKey]Spec // of paths that were looked up before
+	specs map[string]Spec // of paths that were looked up before
 
 	wake    chan struct{} // something was posted
 	sealing sync.Mutex
 	sealed  int64 // the number up to which this Book sealed; under sealing
-}
-
-type specKey struct {
-	path     string
-	currency money.Currency
 }
 
 // New makes a Book.
@@ -60,7 +55,7 @@ func New(config Config) (*Book, error) {
 		return nil, invalid("Config.SealEvery", "is negative", "leave it out for 250 ms")
 	}
 	b := &Book{backend: config.Store.Ledger(), chart: config.Chart, sealEvery: config.SealEvery, logger: config.Logger, now: config.Now,
-		specs: map[specKey]Spec{}, wake: make(chan struct{}, 1)}
+		specs: map[string]Spec{}, wake: make(chan struct{}, 1)}
 	if b.backend == nil {
 		return nil, invalid("Config.Store", "keeps no books", "use a store that does")
 	}
@@ -92,11 +87,10 @@ const maxSpecs = 100_000
 
 // spec is Chart.Spec, remembered.
 func (b *Book) spec(path string, currency money.Currency) (Spec, error) {
-	k := specKey{path, currency}
 	b.mu.RLock()
-	s, ok := b.specs[k]
+	s, ok := b.specs[path]
 	b.mu.RUnlock()
-	if ok {
+	if ok && s.Currency == currency {
 		return s, nil
 	}
 	if err := currency.Check(); err != nil {
@@ -114,7 +108,7 @@ func (b *Book) spec(path string, currency money.Currency) (Spec, error) {
 	if len(b.specs) >= maxSpecs {
 		clear(b.specs)
 	}
-	b.specs[k] = s
+	b.specs[path] = s
 	return s, nil
 }
 

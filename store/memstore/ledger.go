@@ -12,6 +12,7 @@ import (
 
 // books is what the ledger keeps in memory. It changes only while its writer
 // holds the store's turn and mu; whoever has the turn may read it without mu.
+// What is sealed changes apart from that: see sealed.
 type books struct {
 	mu       sync.RWMutex
 	accounts []*ledger.Account // ID is the index plus one
@@ -23,20 +24,12 @@ type books struct {
 	parts    map[int64][]int64 // records by the one that they draw on
 	expiring []int64           // pending ones that expire
 	closed   int64
-	blocks   []*ledger.Block
-	pages    [][3][]entry // by account and layer
-}
-
-// page is one layer of an account.
-func (b *books) page(account int64, layer ledger.Layer) []entry {
-	if account < 1 || account > int64(len(b.pages)) {
-		return nil
-	}
-	return b.pages[account-1][layer]
+	sealed   sealed
 }
 
 func newBooks() *books {
-	return &books{byPath: map[string]*ledger.Account{}, keys: newKeys(), parts: map[int64][]int64{}}
+	return &books{byPath: map[string]*ledger.Account{}, keys: newKeys(), parts: map[int64][]int64{},
+		sealed: sealed{turn: make(chan struct{}, 1)}}
 }
 
 var _ ledger.Store = (*Store)(nil)
@@ -57,11 +50,6 @@ func (b backend) Apply(ctx context.Context, requests []*ledger.Request) error {
 	})
 }
 
-// Seal implements ledger.Backend.
-func (b backend) Seal(ctx context.Context, fn func(context.Context, ledger.SealTx) error) error {
-	return b.write(ctx, func(d *draft) error { return fn(ctx, d) })
-}
-
 // write runs fn on a draft in the store's turn, and commits it.
 func (b backend) write(ctx context.Context, fn func(*draft) error) error {
 	s := b.s
@@ -71,40 +59,52 @@ func (b backend) write(ctx context.Context, fn func(*draft) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case s.turn <- struct{}{}:
-	default:
-		select {
-		case s.turn <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if err := take(ctx, s.turn); err != nil {
+		return err
 	}
 	defer func() { <-s.turn }()
+	d := s.drafts
+	return b.s.run(&s.books.mu, func() error { d.reset(); return fn(d) }, d.commit)
+}
+
+// take waits for a turn.
+func take(ctx context.Context, turn chan struct{}) error {
+	select {
+	case turn <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run makes something and commits it, again after a conflict.
+func (s *Store) run(mu sync.Locker, draw func() error, commit func()) error {
+	once := func() error {
+		if err := s.ask(FaultBegin); err != nil {
+			return err
+		}
+		if err := draw(); err != nil {
+			return err
+		}
+		if err := s.ask(FaultBeforeCommit); err != nil {
+			return err
+		}
+		mu.Lock()
+		commit()
+		mu.Unlock()
+		return s.ask(FaultAfterCommit)
+	}
 	for run := 1; ; run++ {
-		err := b.once(fn)
+		err := once()
 		if run == maxRuns || !errors.Is(err, ledger.ErrConflict) && !errors.Is(err, payment.ErrConflict) {
 			return booksError(err)
 		}
 	}
-}
-
-func (b backend) once(fn func(*draft) error) error {
-	if err := b.s.ask(FaultBegin); err != nil {
-		return err
-	}
-	d := b.s.drafts
-	d.reset()
-	if err := fn(d); err != nil {
-		return err
-	}
-	if err := b.s.ask(FaultBeforeCommit); err != nil {
-		return err
-	}
-	b.s.books.mu.Lock()
-	d.commit()
-	b.s.books.mu.Unlock()
-	return b.s.ask(FaultAfterCommit)
 }
 
 // booksError adds the ledger's sentinel to an error that a fault made.
@@ -125,15 +125,20 @@ func (b backend) View(ctx context.Context, fn func(context.Context, ledger.View)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	books := b.s.books
 	if t := within(ctx); t != nil {
+		books.sealed.mu.RLock()
+		defer books.sealed.mu.RUnlock()
 		return fn(ctx, viewer{t.draft()})
 	}
 	if err := b.s.ask(FaultRead); err != nil {
 		return err
 	}
-	b.s.books.mu.RLock()
-	defer b.s.books.mu.RUnlock()
-	return fn(ctx, viewer{&draft{books: b.s.books}})
+	books.mu.RLock() // first, so that all that is sealed is there
+	defer books.mu.RUnlock()
+	books.sealed.mu.RLock()
+	defer books.sealed.mu.RUnlock()
+	return fn(ctx, viewer{&draft{books: books}})
 }
 
 var _ ledger.Keeper = (*tx)(nil)

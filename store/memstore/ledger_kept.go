@@ -94,37 +94,69 @@ func (j *journal) add(r *ledger.Record) {
 
 func (j *journal) kept(id int64) *kept { return &j.chunks[(id-1)/chunk][(id-1)%chunk] }
 
-// keys finds records by key, through a hash of it.
+// keys finds records by key. A new key misses the processor's caches on its way
+// through a map of Go's several times, here once; and of the shards only one at
+// a time grows.
 type keys struct {
-	seed  maphash.Seed
-	first map[uint64]int32
-	other map[string]int32 // whose hash another has
+	seed   maphash.Seed
+	shards [256]shard
 }
 
-func newKeys() keys { return keys{seed: maphash.MakeSeed(), first: map[uint64]int32{}} }
+// shard is a hash table with linear probing. A slot is a part of the key's
+// hash, which also says where it belongs, and an ID; zero is free.
+type shard struct {
+	slots []uint64 // a power of two of them, of which a third and more are free
+	used  int
+}
 
-func (k *keys) add(key string, id int64) {
+func newKeys() keys { return keys{seed: maphash.MakeSeed()} }
+
+func (k *keys) of(key string) (s *shard, part uint32) {
 	h := maphash.String(k.seed, key)
-	if _, taken := k.first[h]; !taken {
-		k.first[h] = int32(id)
-		return
+	return &k.shards[h>>56], uint32(h)
+}
+
+// add keeps the ID of a key that is not there yet.
+func (k *keys) add(key string, id int64) {
+	s, part := k.of(key)
+	if 3*(s.used+1) > 2*len(s.slots) {
+		old := s.slots
+		s.slots = make([]uint64, max(8, 2*len(old)))
+		for _, slot := range old {
+			if slot != 0 {
+				s.put(slot)
+			}
+		}
 	}
-	if k.other == nil {
-		k.other = map[string]int32{}
+	s.put(uint64(part)<<32 | uint64(id))
+	s.used++
+}
+
+func (s *shard) put(slot uint64) {
+	last := uint64(len(s.slots) - 1)
+	at := slot >> 32 & last
+	for s.slots[at] != 0 {
+		at = (at + 1) & last
 	}
-	k.other[key] = int32(id)
+	s.slots[at] = slot
 }
 
 // find returns the ID of the record with that key, 0 for none.
 func (b *books) find(key string) int64 {
-	id, ok := b.keys.first[maphash.String(b.keys.seed, key)]
-	switch {
-	case !ok:
+	s, part := b.keys.of(key)
+	if s.used == 0 {
 		return 0
-	case b.kept(int64(id)).key == key:
-		return int64(id)
 	}
-	return int64(b.keys.other[key])
+	last := uint32(len(s.slots) - 1)
+	for at := part & last; ; at = (at + 1) & last {
+		slot := s.slots[at]
+		if slot == 0 {
+			return 0
+		}
+		if id := int64(uint32(slot)); uint32(slot>>32) == part && b.kept(id).key == key {
+			return id
+		}
+	}
 }
 
 // entry is a posting, without what its page says.

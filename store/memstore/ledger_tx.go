@@ -15,18 +15,13 @@ type draft struct {
 	accounts []*ledger.Account
 	records  []*ledger.Record
 	deltas   []ledger.Delta
-	block    *ledger.Block
-	postings []ledger.Posting
 
 	keys    map[string]*ledger.Record // of records, once there are several
 	scratch []*ledger.Account
 	locked  []ledger.Locked
 }
 
-var (
-	_ ledger.Tx     = (*draft)(nil)
-	_ ledger.SealTx = (*draft)(nil)
-)
+var _ ledger.Tx = (*draft)(nil)
 
 func (d *draft) reset() {
 	*d = draft{books: d.books, accounts: d.accounts[:0], records: d.records[:0], deltas: d.deltas[:0], scratch: d.scratch[:0], locked: d.locked[:0]}
@@ -191,34 +186,6 @@ func (d *draft) Append(ctx context.Context, records []*ledger.Record, deltas []l
 	return nil
 }
 
-// Last implements ledger.SealTx and ledger.View.
-func (d *draft) Last(ctx context.Context) (ledger.Block, error) {
-	if n := len(d.books.blocks); n > 0 {
-		return *d.books.blocks[n-1], d.check(ctx)
-	}
-	return ledger.Block{}, d.check(ctx)
-}
-
-// Unsealed implements ledger.SealTx.
-func (d *draft) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, gaps []byte, err error) {
-	for high = last.High; high < d.books.count && len(records) < limit; {
-		high++
-		records = append(records, d.books.record(high))
-	}
-	return records, high, nil, d.check(ctx)
-}
-
-// Running implements ledger.SealTx.
-func (d *draft) Running(ctx context.Context, last ledger.Block, accounts []*ledger.Account) ([]ledger.Totals, error) {
-	return d.books.running(last.Last(), accounts), d.check(ctx)
-}
-
-// Write implements ledger.SealTx.
-func (d *draft) Write(ctx context.Context, b *ledger.Block, postings []ledger.Posting) error {
-	d.block, d.postings = b, postings
-	return d.check(ctx)
-}
-
 // commit lays the draft into the books. The caller has the turn and mu.
 func (d *draft) commit() {
 	b := d.books
@@ -226,7 +193,6 @@ func (d *draft) commit() {
 		digest := a.Digest()
 		b.accounts, b.digests = append(b.accounts, a), append(b.digests, digest[:])
 		b.totals = append(b.totals, ledger.Locked{ID: a.ID})
-		b.pages = append(b.pages, [3][]entry{})
 		b.byPath[a.Path] = a
 	}
 	for _, r := range d.records {
@@ -245,13 +211,5 @@ func (d *draft) commit() {
 	for i := range d.deltas {
 		t := &b.totals[d.deltas[i].Account.ID-1]
 		t.Totals, t.Version = d.deltas[i].Totals, d.deltas[i].Version
-	}
-	if d.block != nil {
-		b.blocks = append(b.blocks, d.block)
-		for i := range d.postings {
-			p := &d.postings[i]
-			at := &b.pages[p.Account.ID-1][p.Layer]
-			*at = append(*at, entry{seq: p.Seq, id: p.ID, amount: p.Amount, running: p.Running, booked: p.Booked, n: int32(p.N)})
-		}
 	}
 }

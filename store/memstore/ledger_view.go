@@ -25,27 +25,32 @@ func (v viewer) at(id int64) *ledger.Record {
 	return v.books.record(id)
 }
 
+// Last implements ledger.View.
+func (v viewer) Last(ctx context.Context) (ledger.Block, error) {
+	return v.books.sealed.last(), v.check(ctx)
+}
+
 // SealedBy implements ledger.View.
 func (v viewer) SealedBy(ctx context.Context, at int64) (ledger.Block, error) {
-	n := sort.Search(len(v.books.blocks), func(i int) bool { return v.books.blocks[i].Sealed > at })
+	n := sort.Search(len(v.books.sealed.blocks), func(i int) bool { return v.books.sealed.blocks[i].Sealed > at })
 	if n == 0 {
 		return ledger.Block{}, v.check(ctx)
 	}
-	return *v.books.blocks[n-1], v.check(ctx)
+	return *v.books.sealed.blocks[n-1], v.check(ctx)
 }
 
 // BlockOf implements ledger.View.
 func (v viewer) BlockOf(ctx context.Context, id int64) (ledger.Block, error) {
-	n := sort.Search(len(v.books.blocks), func(i int) bool { return v.books.blocks[i].High >= id })
-	if n == len(v.books.blocks) {
+	n := sort.Search(len(v.books.sealed.blocks), func(i int) bool { return v.books.sealed.blocks[i].High >= id })
+	if n == len(v.books.sealed.blocks) {
 		return ledger.Block{}, v.check(ctx)
 	}
-	return *v.books.blocks[n], v.check(ctx)
+	return *v.books.sealed.blocks[n], v.check(ctx)
 }
 
 // Blocks implements ledger.View.
 func (v viewer) Blocks(ctx context.Context, after int64, limit int, each func(*ledger.Block, error) error) error {
-	all := v.books.blocks
+	all := v.books.sealed.blocks
 	all = all[sort.Search(len(all), func(i int) bool { return all[i].Last() > after }):]
 	for _, b := range atMost(limit, all) {
 		if err := v.one(ctx, each(b, nil)); err != nil {
@@ -115,24 +120,7 @@ func (v viewer) Total(ctx context.Context, account int64) (ledger.Locked, error)
 
 // Running implements ledger.View.
 func (v viewer) Running(ctx context.Context, seq int64, accounts []*ledger.Account) ([]ledger.Totals, error) {
-	return v.books.running(seq, accounts), v.check(ctx)
-}
-
-func (b *books) running(seq int64, accounts []*ledger.Account) []ledger.Totals {
-	totals := make([]ledger.Totals, len(accounts))
-	for i, a := range accounts {
-		for _, layer := range []ledger.Layer{ledger.Posted, ledger.HeldDebit, ledger.HeldCredit} {
-			list := b.page(a.ID, layer)
-			n := len(list)
-			if n > 0 && list[n-1].seq > seq {
-				n = sort.Search(n, func(i int) bool { return list[i].seq > seq })
-			}
-			if n > 0 {
-				totals[i].Add(layer, list[n-1].running)
-			}
-		}
-	}
-	return totals
+	return v.books.sealed.running(seq, accounts), v.check(ctx)
 }
 
 // Postings implements ledger.View.
@@ -143,7 +131,7 @@ func (v viewer) Postings(ctx context.Context, q ledger.PostingQuery, each func(l
 	}
 	var found []ledger.Posting
 	for _, l := range layers {
-		list := v.books.page(q.Account.ID, l)
+		list := v.books.sealed.page(q.Account.ID, l)
 		for i := sort.Search(len(list), func(i int) bool { return list[i].seq > q.After }); i < len(list); i++ {
 			e := &list[i]
 			if q.Until != 0 && e.seq > q.Until {
@@ -176,11 +164,11 @@ func (v viewer) Postings(ctx context.Context, q ledger.PostingQuery, each func(l
 
 // AllPostings implements ledger.View.
 func (v viewer) AllPostings(ctx context.Context, each func(ledger.Posting, int64) error) error {
-	for i := range v.books.pages {
+	for i := range v.books.sealed.pages {
 		a := v.books.accounts[i]
-		for layer := range v.books.pages[i] {
-			for j := range v.books.pages[i][layer] {
-				if err := v.one(ctx, each(v.books.posting(a, ledger.Layer(layer), &v.books.pages[i][layer][j]), a.ID)); err != nil {
+		for layer := range v.books.sealed.pages[i] {
+			for j := range v.books.sealed.pages[i][layer] {
+				if err := v.one(ctx, each(v.books.posting(a, ledger.Layer(layer), &v.books.sealed.pages[i][layer][j]), a.ID)); err != nil {
 					return err
 				}
 			}
