@@ -16,9 +16,8 @@ import (
 // roll the whole transaction back, and with it the work of the other callers.
 type batched struct {
 	s       *Store
-	tx      *sql.Tx
-	stmts   map[string]*sql.Stmt // bound to tx
-	careful bool                 // each run within a savepoint
+	c       connection
+	careful bool // each run within a savepoint
 
 	// Of the run that goes on: its savepoint is open, or it wrote without one.
 	open, wrote bool
@@ -113,27 +112,11 @@ func (b *batched) undo(err error) error {
 	return err
 }
 
-func (b *batched) stmt(text string) *sql.Stmt {
-	if st, ok := b.stmts[text]; ok {
-		return st
-	}
-	var st *sql.Stmt
-	if p := b.s.prepared(text); p != nil {
-		st = b.tx.StmtContext(context.Background(), p)
-	}
-	b.stmts[text] = st
-	return st
-}
-
 func (b *batched) exec(ctx context.Context, text string, args []any) (done sql.Result, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if st := b.stmt(text); st != nil {
-		done, err = st.ExecContext(context.Background(), args...)
-	} else {
-		done, err = b.tx.ExecContext(context.Background(), text, args...)
-	}
+	done, err = b.c.exec(context.Background(), text, args)
 	if !b.open && !b.wrote {
 		n, countErr := affected(done, err)
 		// A statement that met a constraint undid itself.
@@ -149,8 +132,5 @@ func (b *batched) query(ctx context.Context, text string, args []any) (*sql.Rows
 	if !b.open && !strings.HasPrefix(text, "SELECT ") {
 		b.wrote = true
 	}
-	if st := b.stmt(text); st != nil {
-		return st.QueryContext(context.Background(), args...)
-	}
-	return b.tx.QueryContext(context.Background(), text, args...)
+	return b.c.query(context.Background(), text, args)
 }

@@ -68,6 +68,38 @@ func (c *lossyConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx,
 	return &lossyTx{tx, c.l}, err
 }
 
+func (c *lossyConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	st, err := c.fullConn.PrepareContext(ctx, query)
+	if err != nil || query != "COMMIT" {
+		return st, err
+	}
+	return &lossyStmt{st.(fullStmt), c}, nil
+}
+
+// fullStmt is what the drivers of both databases offer.
+type fullStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+}
+
+// lossyStmt is a COMMIT.
+type lossyStmt struct {
+	fullStmt
+	c *lossyConn
+}
+
+func (s *lossyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	switch s.c.l.next.Swap(0) {
+	case loseWritten:
+		_, err := s.fullStmt.ExecContext(ctx, args)
+		return nil, errors.Join(err, errLost)
+	case loseUnwritten:
+		_, err := s.c.ExecContext(ctx, "ROLLBACK", nil)
+		return nil, errors.Join(err, errLost)
+	}
+	return s.fullStmt.ExecContext(ctx, args)
+}
+
 type lossyTx struct {
 	driver.Tx
 	l *lossy
@@ -84,7 +116,7 @@ func (t *lossyTx) Commit() error {
 }
 
 // lossyStore opens a database through the lossy driver.
-func lossyStore(t testing.TB, name, dsn string, dialect sqlstore.Dialect) (*sqlstore.Store, *lossy) {
+func lossyStore(t testing.TB, name, dsn string, dialect sqlstore.Dialect, own bool) (*sqlstore.Store, *lossy) {
 	t.Helper()
 	plain, err := sql.Open(name, dsn)
 	require.NoError(t, err)
@@ -93,9 +125,9 @@ func lossyStore(t testing.TB, name, dsn string, dialect sqlstore.Dialect) (*sqls
 	db := sql.OpenDB(l)
 	db.SetMaxOpenConns(20)
 	require.NoError(t, sqlstore.Migrate(ctx, db, dialect))
-	s, err := sqlstore.New(db, dialect, sqlstore.Options{OwnDB: true})
+	s, err := sqlstore.New(db, dialect, sqlstore.Options{OwnDB: own})
 	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(func() { _, _ = s.Close(), db.Close() })
 	return s, l
 }
 
@@ -109,21 +141,27 @@ func lossyFixture(s payment.Store, l *lossy) storetest.Fixture {
 	}}
 }
 
-// TestRules runs the whole suite on a pool that a host opened itself, with a
-// driver that can lose a commit.
+// TestRules runs the whole suite on a pool that a host opened and on one that
+// the store owns (where the writer keeps a connection), with a driver that can
+// lose a commit.
 func TestRules(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t testing.TB) storetest.Fixture {
-		dsn := "file:" + filepath.Join(t.TempDir(), "shop.db") + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
-		return lossyFixture(lossyStore(t, "sqlite", dsn, sqlstore.SQLite))
-	})
+	for name, own := range map[string]bool{"host's": false, "own": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			storetest.Run(t, func(t testing.TB) storetest.Fixture {
+				dsn := "file:" + filepath.Join(t.TempDir(), "shop.db") + "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(ON)"
+				return lossyFixture(lossyStore(t, "sqlite", dsn, sqlstore.SQLite, own))
+			})
+		})
+	}
 }
 
 // TestLostCommitOnPostgres: the answer of a COMMIT is lost, written or not, and
 // the claim of the second run tells which it was.
 func TestLostCommitOnPostgres(t *testing.T) {
 	t.Parallel()
-	s, l := lossyStore(t, "pgx", pgtest.DSN(t), sqlstore.Postgres)
+	s, l := lossyStore(t, "pgx", pgtest.DSN(t), sqlstore.Postgres, true)
 	for id, tc := range map[string]struct {
 		lose   int32
 		second error

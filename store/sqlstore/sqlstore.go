@@ -183,7 +183,7 @@ func (s *Store) Close() error {
 	}
 	s.queue.wait()
 	if s.writer != nil {
-		s.writer.wait()
+		s.writer.close()
 	}
 	s.mu.Lock()
 	var err error

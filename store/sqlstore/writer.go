@@ -2,9 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -18,8 +16,8 @@ import (
 // transaction, runs one function after the other, commits, and tells each
 // caller its own result. The functions run in the writer's goroutine: handing
 // the transaction from one caller's to the next cost a tenth of the time. It
-// lives only while Updates wait, and holds no lock and no connection otherwise;
-// nobody waits for a timer to fill a batch. A lone caller's function runs in
+// lives only while Updates wait, and holds no lock otherwise (see connection
+// for what it keeps); nobody waits for a timer to fill a batch. A lone caller's function runs in
 // its own goroutine.
 //
 // A function that fails is undone alone: most fail before they write anything.
@@ -49,13 +47,16 @@ type writer struct {
 	mu      sync.Mutex
 	waiting []*turn
 	running bool
+	closed  bool
 	idle    sync.WaitGroup // the writer's goroutine
 
-	// durable are the connections whose settings were read back, and when;
-	// whoever is at work only. It holds them, so that none takes another's place.
-	durable map[any]time.Time
+	// What follows is whoever's that is at work.
 
-	caution int // batches that still use savepoints; whoever is at work only
+	kept *kept // the writer's own connection, or nil
+	// durable are connections of the pool whose settings were read back, and
+	// when. It holds them, so that none takes another's place.
+	durable map[any]time.Time
+	caution int // batches that still use savepoints
 }
 
 // turn is one Update on its way through the writer.
@@ -114,6 +115,10 @@ func (w *writer) await(t *turn) error {
 func (w *writer) enqueue(t *turn) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		t.end(errClosed)
+		return true
+	}
 	if !w.running {
 		w.running, t.taken = true, true
 		w.idle.Add(1)
@@ -169,8 +174,14 @@ func (w *writer) take(n int, last bool) []*turn {
 	return batch
 }
 
-// wait returns when no Update is on its way.
-func (w *writer) wait() { w.idle.Wait() }
+// close returns when no Update is on its way; later ones are refused.
+func (w *writer) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.idle.Wait()
+	w.forget()
+}
 
 func (w *writer) work() {
 	done := false
@@ -202,14 +213,14 @@ func (w *writer) commit(batch []*turn, alone bool) {
 // transact carries out a batch in one transaction. It returns the turns that
 // have to go through another one: the transaction is rolled back.
 func (w *writer) transact(batch []*turn, careful, alone bool) (again []*turn) {
-	b, end, err := w.begin()
+	b, err := w.begin()
 	if err != nil {
 		for _, t := range batch {
 			t.end(err)
 		}
 		return nil
 	}
-	defer end()
+	defer b.c.end()
 	b.careful = careful
 	start := time.Now()
 	var kept []*turn
@@ -220,7 +231,7 @@ func (w *writer) transact(batch []*turn, careful, alone bool) (again []*turn) {
 			return
 		}
 		// Its function ended the goroutine: the others begin anew in the next.
-		_ = b.tx.Rollback()
+		_ = b.c.rollback()
 		running.end(errGone)
 		for _, other := range slices.Concat(kept, batch, turnsOf(refused)) {
 			w.restart(other, nil)
@@ -240,7 +251,7 @@ func (w *writer) transact(batch []*turn, careful, alone bool) (again []*turn) {
 			running = nil
 			var spoiled *spoiledBy
 			if errors.As(err, &spoiled) {
-				if b.tx.Rollback() == nil {
+				if b.c.rollback() == nil {
 					return w.spoiled(t, spoiled.err, slices.Concat(kept, turnsOf(refused)), batch)
 				}
 				err = &brokenBy{spoiled.err}
@@ -249,7 +260,7 @@ func (w *writer) transact(batch []*turn, careful, alone bool) (again []*turn) {
 			case err == nil:
 				kept = append(kept, t)
 			case errors.Is(err, errBroken):
-				_ = b.tx.Rollback()
+				_ = b.c.rollback()
 				w.restart(t, err)
 				for _, other := range slices.Concat(kept, batch, turnsOf(refused)) {
 					w.restart(other, nil)
@@ -268,12 +279,12 @@ func (w *writer) transact(batch []*turn, careful, alone bool) (again []*turn) {
 		}
 	}
 	if len(kept) == 0 {
-		_ = b.tx.Rollback()
+		_ = b.c.rollback()
 		return nil
 	}
-	err = b.tx.Commit()
+	err = b.c.commit()
 	if err != nil {
-		_ = b.tx.Rollback()
+		_ = b.c.rollback()
 		if sqliteBusy(err) {
 			err = busy(err)
 		} else { // the disk failed: the next start may find the commit whole
@@ -340,79 +351,4 @@ func (w *writer) restart(t *turn, err error) {
 		w.waiting = append(w.waiting, t)
 		w.mu.Unlock()
 	}
-}
-
-// begin begins a transaction that holds the write lock, on a connection whose
-// settings were read back.
-func (w *writer) begin() (b *batched, end func(), err error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	// A pool without a free connection would let it wait for ever.
-	patience := time.AfterFunc(w.s.options.BusyTimeout, cancel)
-	conn, err := w.s.db.Conn(ctx)
-	var tx *sql.Tx
-	if err == nil {
-		tx, err = conn.BeginTx(ctx, nil)
-	}
-	if !patience.Stop() && err == nil {
-		_ = tx.Rollback()
-		err = context.DeadlineExceeded
-	}
-	if err == nil {
-		b = &batched{s: w.s, tx: tx, stmts: make(map[string]*sql.Stmt, 16)}
-		if _, err = b.exec(context.Background(), w.s.sql.takeLock, nil); err == nil {
-			err = w.checked(conn, b)
-		}
-		if err != nil {
-			_ = tx.Rollback()
-		}
-	}
-	end = func() {
-		cancel()
-		if conn != nil {
-			_ = conn.Close() // back to the pool
-		}
-	}
-	if err != nil {
-		end()
-		if ctxErr := context.DeadlineExceeded; errors.Is(err, ctxErr) || errors.Is(err, context.Canceled) {
-			return nil, nil, busy(errors.New("no connection was free: raise SetMaxOpenConns"))
-		}
-		return nil, nil, w.s.statementError(err)
-	}
-	return b, end, nil
-}
-
-const (
-	// checkEvery is how long a connection's settings count as read back: it is
-	// asked at its first use and then from time to time, since to ask each
-	// time would cost a lone caller a tenth of its commit.
-	checkEvery = 100 * time.Millisecond
-	// maxChecked bounds the connections that are remembered.
-	maxChecked = 64
-)
-
-// checked reads the settings of a connection back, unless that was just done.
-// Whoever is at work only.
-func (w *writer) checked(conn *sql.Conn, b *batched) error {
-	var this any
-	if err := conn.Raw(func(driverConn any) error {
-		if reflect.TypeOf(driverConn).Comparable() {
-			this = driverConn
-		}
-		return nil
-	}); err != nil {
-		return err
-	}
-	now := time.Now()
-	if at, known := w.durable[this]; this != nil && known && now.Sub(at) < checkEvery {
-		return nil
-	}
-	if err := w.s.checkDurable(context.Background(), b); err != nil || this == nil {
-		return err
-	}
-	if w.durable == nil || len(w.durable) >= maxChecked {
-		w.durable = make(map[any]time.Time, 2)
-	}
-	w.durable[this] = now
-	return nil
 }
