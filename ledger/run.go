@@ -11,9 +11,9 @@ import (
 // pollEvery is how often Run looks for what other processes posted.
 const pollEvery = time.Second
 
-// standbyFor is how long the sealer of another process may be silent before
-// this one takes over.
-const standbyFor = time.Second
+// standbyFor is how often in a row the sealer of another process may be silent
+// before this one takes over.
+const standbyFor = 3
 
 // Run seals what is posted and expires holds whose time is over, until ctx
 // ends, which is its only error. Several processes may run it on one database:
@@ -27,7 +27,7 @@ func (b *Book) Run(ctx context.Context) error {
 	poll := time.NewTicker(pollEvery)
 	defer poll.Stop()
 	for {
-		n, standby, err := b.seal(ctx, standbyFor)
+		n, standby, err := b.seal(ctx, max(time.Second, standbyFor*b.sealEvery))
 		if err != nil && ctx.Err() == nil && !errors.Is(err, ErrBusy) {
 			b.logger.LogAttrs(ctx, slog.LevelError, "the ledger could not be sealed; it is tried again", slog.Any("error", err))
 		}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strconv"
 	"sync"
@@ -28,11 +28,13 @@ type load struct {
 	next  atomic.Int64
 	paths []string
 
+	unsealed bool // the sealer does not run
+
 	mu    sync.Mutex
 	times []time.Duration // of posts, when they are wanted
 }
 
-func newLoad(ctx context.Context, store ledger.Store, name string, fund bool) (*load, error) {
+func newLoad(ctx context.Context, s settings, store ledger.Store, name string, fund bool) (*load, error) {
 	chart, err := ledger.NewChart(
 		ledger.Rule{Pattern: "customer:{n}:{currency}", Type: ledger.Liability, Mode: ledger.Strict},
 		ledger.Rule{Pattern: "world:{currency}", Type: ledger.Asset})
@@ -43,7 +45,7 @@ func newLoad(ctx context.Context, store ledger.Store, name string, fund bool) (*
 	if err != nil {
 		return nil, err
 	}
-	l := &load{book: book, name: name, paths: make([]string, accountsN)}
+	l := &load{book: book, name: name, unsealed: s.unsealed, paths: make([]string, accountsN)}
 	for i := range l.paths {
 		l.paths[i] = "customer:" + strconv.Itoa(i) + ":EUR"
 	}
@@ -55,8 +57,7 @@ func newLoad(ctx context.Context, store ledger.Store, name string, fund bool) (*
 	running, stop := context.WithCancel(ctx)
 	l.stop, l.done = stop, make(chan error, 1)
 	go func() { // the seal runs all the time
-		if os.Getenv("NOSEAL") != "" {
-			<-running.Done()
+		if l.unsealed {
 			l.done <- nil
 			return
 		}
@@ -119,6 +120,18 @@ func (l *load) transfer(to int) ledger.Transaction {
 		Conditions: []ledger.Condition{ledger.NotOverdrawn(l.paths[from])}}
 }
 
+// settle seals what is left to seal: each round pays for its own seals.
+func (l *load) settle(ctx context.Context) error {
+	for !l.unsealed {
+		_, err := l.book.Seal(ctx)
+		if !errors.Is(err, ledger.ErrBusy) {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond) // another process does
+	}
+	return nil
+}
+
 // single posts one at a time from n callers.
 func (l *load) single(n, to int, timed bool) func(context.Context, time.Duration) (int, error) {
 	return func(ctx context.Context, d time.Duration) (int, error) {
@@ -137,7 +150,7 @@ func (l *load) single(n, to int, timed bool) func(context.Context, time.Duration
 			}
 			return nil
 		})
-		return int(count.Load()), err
+		return int(count.Load()), errors.Join(err, l.settle(ctx))
 	}
 }
 
@@ -158,7 +171,7 @@ func (l *load) batch(size int) func(context.Context, time.Duration) (int, error)
 			count += size
 			return nil
 		})
-		return count, err
+		return count, errors.Join(err, l.settle(ctx))
 	}
 }
 

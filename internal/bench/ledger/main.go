@@ -28,6 +28,7 @@ func main() {
 	flag.StringVar(&s.dir, "dir", "", "folder on the disk that is measured; empty for the system's temporary one")
 	flag.IntVar(&s.verify, "verify", 1_000_000, "transactions that Verify proves")
 	flag.StringVar(&s.match, "match", "", "measure only what has this in its name")
+	flag.BoolVar(&s.unsealed, "unsealed", false, "leave the sealer off, to see what it costs")
 	profile := flag.String("cpuprofile", "", "write a CPU profile to this `file`")
 	flag.Parse()
 	err := profiled(*profile, func() error { return run(context.Background(), s) })
@@ -41,6 +42,7 @@ type settings struct {
 	rounds, verify   int
 	each             time.Duration
 	only, dir, match string
+	unsealed         bool
 }
 
 func profiled(file string, f func() error) error {

@@ -9,7 +9,7 @@ import (
 )
 
 func inMemory(ctx context.Context, s settings) error {
-	l, err := newLoad(ctx, memstore.New(), "m", true)
+	l, err := newLoad(ctx, s, memstore.New(), "m", true)
 	if err != nil {
 		return err
 	}

@@ -87,7 +87,7 @@ func onSQLite(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	l, err := newLoad(ctx, store, "s", true)
+	l, err := newLoad(ctx, s, store, "s", true)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func size(ctx context.Context, s settings) error {
 		return err
 	}
 	defer store.Close()
-	l, err := newLoad(ctx, store, "s", true)
+	l, err := newLoad(ctx, s, store, "s", true)
 	if err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func verifying(ctx context.Context, s settings) (err error) {
 }
 
 func prove(ctx context.Context, s settings, name string, store ledger.Store) error {
-	l, err := newLoad(ctx, store, "v", true)
+	l, err := newLoad(ctx, s, store, "v", true)
 	if err != nil {
 		return err
 	}
