@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,40 +32,85 @@ func (r running) after(seq int64, fresh map[int64]ledger.Totals) running {
 func (s *Store) seal(ctx context.Context, fn func(context.Context, ledger.SealTx) error) error {
 	s.sealing.Lock()
 	defer s.sealing.Unlock()
-	var st *sealTx
-	run := func(ctx context.Context, t *tx) error {
-		st = &sealTx{ledgerTx: t.ledger(), known: s.running}
-		if s.dialect == Postgres {
-			free, err := one(ctx, t.q, func(r row) (free bool, err error) { return free, r.Scan(flagInto{&free}) }, s.sql.ledger.sealLock)
-			if err != nil {
-				return err
-			}
-			if !free {
-				return ledger.ErrBusy
-			}
-		}
-		if err := fn(ctx, st); err != nil {
-			return err
-		}
-		return st.tidy(ctx)
+	seal := s.sealPostgres
+	if s.dialect == SQLite {
+		seal = s.sealSQLite
 	}
-	err := s.update(ctx, run)
+	st, err := seal(ctx, fn)
 	switch {
-	case err == nil && st.written != nil:
-		s.running = st.known.after(st.written.Last(), st.fresh)
+	case err == nil && st.block != nil:
+		s.running = st.known.after(st.block.Last(), st.fresh())
 	case err != nil:
 		s.running = running{}
 	}
 	return err
 }
 
+// sealPostgres seals in one transaction, under a lock that only sealers take.
+func (s *Store) sealPostgres(ctx context.Context, fn func(context.Context, ledger.SealTx) error) (st *sealTx, err error) {
+	return st, s.update(ctx, func(ctx context.Context, t *tx) error {
+		st = &sealTx{ledgerTx: t.ledger(), known: s.running}
+		free, err := one(ctx, t.q, func(r row) (free bool, err error) { return free, r.Scan(flagInto{&free}) }, s.sql.ledger.sealLock)
+		if err != nil {
+			return err
+		}
+		if !free {
+			return ledger.ErrBusy
+		}
+		if err := fn(ctx, st); err != nil {
+			return err
+		}
+		if err := st.write(ctx, t); err != nil {
+			return err
+		}
+		_, err = t.q.exec(ctx, s.sql.ledger.foldFree, nil)
+		return err
+	})
+}
+
+// maxSealRuns is how often a block is made anew because another process sealed
+// meanwhile.
+const maxSealRuns = 3
+
+// sealSQLite makes a block without the write lock, which posts wait for: what
+// it reads is committed and never changes. Under the lock it is only written,
+// if nobody else has sealed meanwhile.
+func (s *Store) sealSQLite(ctx context.Context, fn func(context.Context, ledger.SealTx) error) (st *sealTx, err error) {
+	for range maxSealRuns {
+		t := newTx(s, pooled{s})
+		st = &sealTx{ledgerTx: t.ledger(), known: s.running}
+		err = t.result(fn(ctx, st))
+		t.end()
+		if err != nil || st.block == nil {
+			return st, err
+		}
+		err = s.update(ctx, func(ctx context.Context, t *tx) error {
+			last, err := t.lastBlock(ctx, s.sql.ledger.lastBlock)
+			if err != nil {
+				return err
+			}
+			if last.Last()+1 != st.block.First {
+				return errSealed
+			}
+			return st.write(ctx, t)
+		})
+		if !errors.Is(err, errSealed) {
+			return st, err
+		}
+		s.running = running{}
+	}
+	return st, ledger.ErrBusy
+}
+
+var errSealed = errors.New("payment: another process sealed meanwhile")
+
 // sealTx is what sealing needs of a transaction.
 type sealTx struct {
 	*ledgerTx
-	known   running
-	base    map[int64]ledger.Totals // at the last block, of the accounts asked for
-	fresh   map[int64]ledger.Totals // the same after the block that is written
-	written *ledger.Block
+	known    running
+	base     map[int64]ledger.Totals // at the last block, of the accounts asked for
+	block    *ledger.Block           // to be written, with
+	postings []ledger.Posting
 }
 
 // Last implements ledger.SealTx.
@@ -270,16 +316,22 @@ func (r *reader) runningAt(ctx context.Context, seq int64, accounts []*ledger.Ac
 	return totals, err
 }
 
-// Write implements ledger.SealTx.
-func (st *sealTx) Write(ctx context.Context, b *ledger.Block, postings []ledger.Posting) error {
-	q := st.t.s.sql.ledger
-	if _, err := st.t.q.exec(ctx, q.insertBlock, []any{b.First, pack(b.IDs), b.Marks, b.Head[:], b.Sealed, b.Closed, b.High, b.Gaps}); err != nil {
-		return err
-	}
-	st.written, st.fresh = b, make(map[int64]ledger.Totals, len(postings))
-	for i := range postings {
-		p := &postings[i]
-		t, ok := st.fresh[p.Account.ID]
+// Write implements ledger.SealTx: it keeps them for write.
+func (st *sealTx) Write(_ context.Context, b *ledger.Block, postings []ledger.Posting) error {
+	// Page by page: what lies together is written together.
+	slices.SortFunc(postings, func(a, b ledger.Posting) int {
+		return cmp.Or(cmp.Compare(a.Account.ID, b.Account.ID), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.N, b.N))
+	})
+	st.block, st.postings = b, postings
+	return nil
+}
+
+// fresh is what accounts came to after the block.
+func (st *sealTx) fresh() map[int64]ledger.Totals {
+	fresh := make(map[int64]ledger.Totals, len(st.base))
+	for i := range st.postings {
+		p := &st.postings[i]
+		t, ok := fresh[p.Account.ID]
 		if !ok {
 			t = st.base[p.Account.ID]
 		}
@@ -291,14 +343,29 @@ func (st *sealTx) Write(ctx context.Context, b *ledger.Block, postings []ledger.
 		default:
 			t.Posted = p.Running
 		}
-		st.fresh[p.Account.ID] = t
+		fresh[p.Account.ID] = t
 	}
-	// Page by page: what lies together is written together.
-	slices.SortFunc(postings, func(a, b ledger.Posting) int {
-		return cmp.Or(cmp.Compare(a.Account.ID, b.Account.ID), cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Seq, b.Seq), cmp.Compare(a.N, b.N))
-	})
-	if st.t.s.dialect == Postgres {
-		return st.writePostgres(ctx, postings)
+	return fresh
+}
+
+// write writes the block, if there is one.
+func (st *sealTx) write(ctx context.Context, t *tx) error {
+	if st.block == nil {
+		return nil
+	}
+	if err := writePostings(ctx, t, st.postings); err != nil {
+		return err
+	}
+	// Last: once a block is there, nothing is posted to it any more.
+	b := st.block
+	_, err := t.q.exec(ctx, t.s.sql.ledger.insertBlock, []any{b.First, pack(b.IDs), b.Marks, b.Head[:], b.Sealed, b.Closed, b.High, b.Gaps})
+	return err
+}
+
+// writePostings writes postings, which are sorted.
+func writePostings(ctx context.Context, t *tx, postings []ledger.Posting) error {
+	if t.s.dialect == Postgres {
+		return writePostingsPostgres(ctx, t, postings)
 	}
 	from := 0
 	for i, size := range ledgerSteps {
@@ -308,7 +375,7 @@ func (st *sealTx) Write(ctx context.Context, b *ledger.Block, postings []ledger.
 				p := &postings[from+j]
 				args = append(args, p.Account.ID, int64(p.Layer), p.Seq, int64(p.N), p.ID, p.Amount, p.Running, p.Booked)
 			}
-			if _, err := st.t.q.exec(ctx, q.insertPostings[i], args); err != nil {
+			if _, err := t.q.exec(ctx, t.s.sql.ledger.insertPostings[i], args); err != nil {
 				return err
 			}
 			from += size
@@ -317,7 +384,7 @@ func (st *sealTx) Write(ctx context.Context, b *ledger.Block, postings []ledger.
 	return nil
 }
 
-func (st *sealTx) writePostgres(ctx context.Context, postings []ledger.Posting) error {
+func writePostingsPostgres(ctx context.Context, t *tx, postings []ledger.Posting) error {
 	var columns [postingColumns]array
 	for i := range postings {
 		p := &postings[i]
@@ -329,15 +396,6 @@ func (st *sealTx) writePostgres(ctx context.Context, postings []ledger.Posting) 
 	for i := range columns {
 		args[i] = columns[i].String()
 	}
-	_, err := st.t.q.exec(ctx, st.t.s.sql.ledger.insertPostings[0], args)
-	return err
-}
-
-// tidy folds raises into the totals of accounts that are free.
-func (st *sealTx) tidy(ctx context.Context) error {
-	if st.t.s.dialect != Postgres {
-		return nil
-	}
-	_, err := st.t.q.exec(ctx, st.t.s.sql.ledger.foldFree, nil)
+	_, err := t.q.exec(ctx, t.s.sql.ledger.insertPostings[0], args)
 	return err
 }

@@ -107,7 +107,7 @@ CREATE TRIGGER ledger_seals_no_replace BEFORE INSERT ON ledger_seals
 WHEN EXISTS (SELECT 1 FROM ledger_seals WHERE first_seq = NEW.first_seq)
 BEGIN SELECT RAISE(ABORT, 'ledger_seals is append-only: this is sealed already'); END;
 CREATE TRIGGER ledger_postings_no_replace BEFORE INSERT ON ledger_postings
-WHEN EXISTS (SELECT 1 FROM ledger_postings WHERE account_id = NEW.account_id AND layer = NEW.layer AND seq = NEW.seq AND n = NEW.n)
+WHEN NEW.seq < (SELECT first_seq + length(marks) / 8 FROM ledger_seals ORDER BY first_seq DESC LIMIT 1)
 BEGIN SELECT RAISE(ABORT, 'ledger_postings is append-only: this is posted already'); END;
 
 -- For people: what was posted to whom, with dates.
