@@ -20,7 +20,7 @@ var ledgerSealTable = table{name: "ledger_seals", columns: []column{
 var ledgerPostingTable = table{name: "ledger_postings", columns: []column{
 	{"account_id", ClassID}, {"layer", ClassState}, {"seq", ClassID}, {"n", ClassState}, {"record_id", ClassID}, {"amount", ClassMoney},
 	{"running", ClassMoney}, {"booked_at", ClassTime},
-}}
+}, beside: []column{{"volume", ClassID}}} // on SQLite
 
 var ledgerTotalTable = table{name: "ledger_totals", columns: []column{
 	{"account_id", ClassID}, {"posted", ClassMoney}, {"held_debit", ClassMoney}, {"held_credit", ClassMoney}, {"version", ClassState},

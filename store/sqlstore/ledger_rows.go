@@ -38,7 +38,8 @@ func scanRecord(r row) (*recordRow, error) {
 	var j recordRow
 	var effective, expires, of, part sql.NullInt64
 	var description, metadata sql.NullString
-	err := r.Scan(&j.ID, &j.Key, &j.kind, &j.fingerprint, &j.Recorded, &effective, &expires, &of, &part, flagInto{&j.Final}, &j.lines, &description, &metadata)
+	var final any
+	err := r.Scan(&j.ID, &j.Key, &j.kind, &j.fingerprint, &j.Recorded, &effective, &expires, &of, &part, &final, &j.lines, &description, &metadata)
 	if err != nil {
 		return nil, err
 	}
@@ -51,8 +52,15 @@ func scanRecord(r row) (*recordRow, error) {
 	if metadata.Valid {
 		j.Metadata = []byte(metadata.String)
 	}
+	whole := false
+	switch f := final.(type) {
+	case bool:
+		j.Final, whole = f, true
+	case int64: // SQLite
+		j.Final, whole = f != 0, f == 0 || f == 1
+	}
 	// NULL stands for what is not there: a value in its place was never written.
-	j.bad = int64(j.Kind) != j.kind || len(j.fingerprint) != len(j.Fingerprint) || effective.Valid != (effectiveOf(&j.Record) != nil) ||
+	j.bad = !whole || int64(j.Kind) != j.kind || len(j.fingerprint) != len(j.Fingerprint) || effective.Valid != (effectiveOf(&j.Record) != nil) ||
 		expires.Valid && expires.Int64 == 0 || of.Valid && of.Int64 == 0 || part.Valid && part.Int64 == 0 ||
 		description.Valid && description.String == "" || metadata.Valid && metadata.String == ""
 	copy(j.Fingerprint[:], j.fingerprint)

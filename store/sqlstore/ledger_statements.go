@@ -14,6 +14,7 @@ type ledgerStatements struct {
 	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
 	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
 	postings, allPostings                                                                string
+	volumeAfter                                                                          string // SQLite
 }
 
 // ledgerSteps are the sizes in which SQLite writes rows by one statement.
@@ -25,6 +26,8 @@ const (
 	blockList   = "first_seq, ids, marks, head, sealed_at, closed_before, high, gaps"
 	totalList   = "account_id, posted, held_debit, held_credit, version"
 	postingList = "account_id, layer, seq, n, record_id, amount, running, booked_at"
+
+	ofLayer = "account_id = ? AND layer = ? AND (seq > ? OR seq = ? AND n > ?) AND seq <= ? AND booked_at >= ? AND booked_at < ? ORDER BY seq, n LIMIT ?"
 
 	journalColumns = 12 // without id
 	postingColumns = 8
@@ -52,8 +55,6 @@ func ledgerOf(d Dialect) *ledgerStatements {
 		blockHolding:  blocks + "WHERE high >= ? ORDER BY high, first_seq LIMIT ?",
 		blockPage:     blocks + "WHERE first_seq > ? ORDER BY first_seq LIMIT ?",
 		insertBlock:   "INSERT INTO ledger_seals (" + blockList + ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		postings:      "SELECT " + postingList + " FROM ledger_postings WHERE account_id = ? AND layer = ? AND (seq > ? OR seq = ? AND n > ?) AND seq <= ? AND booked_at >= ? AND booked_at < ? ORDER BY seq, n LIMIT ?",
-		allPostings:   "SELECT " + postingList + " FROM ledger_postings WHERE (account_id, layer, seq, n) > (?, ?, ?, ?) ORDER BY account_id, layer, seq, n LIMIT ?",
 	}
 	if d == Postgres {
 		q.postgres(journal)
@@ -72,15 +73,24 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	q.glance = "SELECT coalesce((SELECT max(effective_at) FROM ledger_journal WHERE kind = 7), 0), coalesce((SELECT id FROM ledger_journal WHERE key = ?), 0), " + one("a") + ", " + one("b") +
 		" FROM (SELECT 1) LEFT JOIN ledger_totals a ON a.account_id = ? LEFT JOIN ledger_totals b ON b.account_id = ?"
 	q.unsealed = journal + "WHERE id > ? ORDER BY id LIMIT ?"
-	last := "(SELECT running FROM ledger_postings WHERE account_id = ? AND layer = @ AND seq <= ? ORDER BY seq DESC, n DESC LIMIT 1)"
+	// From volume to volume, back to the last that has the account.
+	last := `(WITH RECURSIVE v (n) AS (SELECT max(volume) FROM ledger_postings WHERE volume <= ? / 16384
+		UNION ALL SELECT (SELECT max(volume) FROM ledger_postings WHERE volume < v.n) FROM v WHERE v.n IS NOT NULL)
+		SELECT running FROM (SELECT (SELECT running FROM ledger_postings WHERE volume = v.n AND account_id = ? AND layer = @ AND seq <= ? ORDER BY seq DESC, n DESC LIMIT 1) AS running FROM v)
+		WHERE running IS NOT NULL LIMIT 1)`
 	var layers []string
 	for _, l := range []string{"0", "1", "2"} {
 		layers = append(layers, "coalesce("+strings.Replace(last, "@", l, 1)+", 0)")
 	}
 	q.running = "SELECT " + strings.Join(layers, ", ")
+	q.postings = "SELECT " + postingList + ", volume FROM ledger_postings WHERE volume = ? AND " + ofLayer
+	q.allPostings = "SELECT " + postingList + ", volume FROM ledger_postings WHERE (volume, account_id, layer, seq, n) > (?, ?, ?, ?, ?) ORDER BY volume, account_id, layer, seq, n LIMIT ?"
+	q.volumeAfter = `WITH RECURSIVE v (n) AS (SELECT min(volume) FROM ledger_postings WHERE volume > ?
+		UNION ALL SELECT (SELECT min(volume) FROM ledger_postings WHERE volume > v.n) FROM v WHERE v.n < ?)
+		SELECT coalesce((SELECT n FROM v WHERE n <= ? AND EXISTS (SELECT 1 FROM ledger_postings WHERE volume = v.n AND account_id = ? AND layer = ?) LIMIT 1), -1)`
 	for _, n := range ledgerSteps {
 		q.appendRecords = append(q.appendRecords, rowsOf("ledger_journal", strings.TrimPrefix(journalList, "id, "), journalColumns, n))
-		q.insertPostings = append(q.insertPostings, rowsOf("ledger_postings", postingList, postingColumns, n))
+		q.insertPostings = append(q.insertPostings, rowsOf("ledger_postings", "volume, "+postingList, postingColumns+1, n))
 		q.saveTotals = append(q.saveTotals, rowsOf("ledger_totals", totalList, strictColumns, n)+
 			" ON CONFLICT (account_id) DO UPDATE SET posted = excluded.posted, held_debit = excluded.held_debit, held_credit = excluded.held_credit, version = excluded.version")
 	}
@@ -118,6 +128,8 @@ func (q *ledgerStatements) postgres(journal string) {
 		"(" + journal + "WHERE id = ANY (?::BIGINT[])) UNION ALL (" + journal + "WHERE id > ? ORDER BY id LIMIT ?)) j"
 	q.running = `SELECT a.id, l.layer, p.running FROM unnest(?::BIGINT[]) AS a (id) CROSS JOIN (VALUES (0), (1), (2)) AS l (layer)
 		CROSS JOIN LATERAL (SELECT running FROM ledger_postings p WHERE p.account_id = a.id AND p.layer = l.layer AND p.seq <= ? ORDER BY p.seq DESC, p.n DESC LIMIT 1) p`
+	q.postings = "SELECT " + postingList + ", 0 FROM ledger_postings WHERE " + ofLayer
+	q.allPostings = "SELECT " + postingList + ", 0 FROM ledger_postings WHERE (account_id, layer, seq, n) > (?, ?, ?, ?) ORDER BY account_id, layer, seq, n LIMIT ?"
 	q.insertPostings = []string{"INSERT INTO ledger_postings (" + postingList + ") SELECT * FROM unnest(?::BIGINT[], ?::SMALLINT[], ?::BIGINT[], ?::INTEGER[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[], ?::BIGINT[])"}
 	raised := "(SELECT account_id, sum(posted) AS posted, sum(held_debit) AS held_debit, sum(held_credit) AS held_credit FROM ledger_raises"
 	// What runs over was never written: it is cut, so that Verify can name it.
@@ -164,7 +176,7 @@ func (q *ledgerStatements) each(fn func(*string)) {
 	for _, s := range []*string{&q.accountByPath, &q.accountsByPath, &q.accountsByID, &q.accountPage, &q.openAccount, &q.openTotals,
 		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.totalPage, &q.glance,
 		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockAt, &q.blockHolding, &q.blockPage, &q.insertBlock,
-		&q.unsealed, &q.running, &q.postings, &q.allPostings} {
+		&q.unsealed, &q.running, &q.postings, &q.allPostings, &q.volumeAfter} {
 		if *s != "" {
 			fn(s)
 		}

@@ -248,17 +248,19 @@ func (v *ledgerView) Running(ctx context.Context, seq int64, accounts []*ledger.
 	return v.t.runningAt(ctx, seq, accounts)
 }
 
+const noLayer = ledger.Layer(255)
+
 // posting is a row of the postings.
 type posting struct {
 	ledger.Posting
-	account, layer, n int64
+	account, layer, n, volume int64
 }
 
 func scanPosting(r row) (p posting, err error) {
-	err = r.Scan(&p.account, &p.layer, &p.Seq, &p.n, &p.ID, &p.Amount, &p.Running, &p.Booked)
+	err = r.Scan(&p.account, &p.layer, &p.Seq, &p.n, &p.ID, &p.Amount, &p.Running, &p.Booked, &p.volume)
 	p.Layer, p.N = ledger.Layer(p.layer), int(p.n)
 	if int64(p.Layer) != p.layer {
-		p.Layer = ledger.Layer(255) // no number that was ever written
+		p.Layer = noLayer // no number that was ever written
 	}
 	return p, err
 }
@@ -295,6 +297,7 @@ func (v *ledgerView) layer(ctx context.Context, q ledger.PostingQuery, layer led
 // end.
 func (v *ledgerView) cursor(q ledger.PostingQuery, layer ledger.Layer) func(context.Context) ([]ledger.Posting, error) {
 	seq, n, left, over := q.After, int64(endOfTime>>32), q.Limit, false
+	in := volume(seq)
 	until, before := q.Until, q.BookedBefore
 	if until == 0 {
 		until = endOfTime
@@ -307,23 +310,44 @@ func (v *ledgerView) cursor(q ledger.PostingQuery, layer ledger.Layer) func(cont
 		if q.Limit > 0 {
 			size = min(size, left)
 		}
-		if over || size == 0 {
-			return nil, ctx.Err()
+		args := []any{q.Account.ID, int64(layer), seq, seq, n, until, q.BookedFrom, before, int64(size)}
+		if v.t.s.dialect == SQLite {
+			args = append([]any{in}, args...)
 		}
-		rows, err := all(ctx, v.t.q, scanPosting, v.sql().postings, []any{q.Account.ID, int64(layer), seq, seq, n, until, q.BookedFrom, before, int64(size)})
-		if err != nil {
-			return nil, err
+		for !over && size > 0 {
+			rows, err := all(ctx, v.t.q, scanPosting, v.sql().postings, args)
+			if err != nil {
+				return nil, err
+			}
+			if len(rows) < size {
+				if in, err = v.volumeAfter(ctx, in, until, q.Account.ID, layer); err != nil {
+					return nil, err
+				}
+				over, args[0] = in < 0, in
+			}
+			if len(rows) == 0 {
+				continue
+			}
+			left -= len(rows)
+			out := make([]ledger.Posting, len(rows))
+			for i, p := range rows {
+				p.Account = q.Account
+				out[i] = p.Posting
+				seq, n = p.Seq, p.n
+			}
+			return out, nil
 		}
-		over = len(rows) < size
-		left -= len(rows)
-		out := make([]ledger.Posting, len(rows))
-		for i, p := range rows {
-			p.Account = q.Account
-			out[i] = p.Posting
-			seq, n = p.Seq, p.n
-		}
-		return out, nil
+		return nil, ctx.Err()
 	}
+}
+
+// volumeAfter returns the next volume that has the account, up to a number, or
+// -1 for none.
+func (v *ledgerView) volumeAfter(ctx context.Context, after, until, account int64, layer ledger.Layer) (int64, error) {
+	if v.t.s.dialect == Postgres {
+		return -1, nil
+	}
+	return one(ctx, v.t.q, func(r row) (next int64, err error) { return next, r.Scan(&next) }, v.sql().volumeAfter, after, volume(until), volume(until), account, int64(layer))
 }
 
 func (v *ledgerView) merge(ctx context.Context, q ledger.PostingQuery, layers []ledger.Layer, each func(ledger.Posting) error) error {
@@ -369,11 +393,15 @@ func (v *ledgerView) merge(ctx context.Context, q ledger.PostingQuery, layers []
 
 // AllPostings implements ledger.View.
 func (v *ledgerView) AllPostings(ctx context.Context, each func(ledger.Posting, int64) error) error {
-	after := posting{account: -1 << 63}
-	after.layer, after.n = -1<<15, -1<<31
-	after.Seq = -1 << 63
+	const first = -1 << 63
+	after := posting{account: first, volume: first}
+	after.layer, after.n, after.Seq = -1<<15, -1<<31, first
 	return pages(ctx, func(ctx context.Context) ([]posting, error) {
-		return all(ctx, v.t.q, scanPosting, v.sql().allPostings, []any{after.account, after.layer, after.Seq, after.n, int64(viewPage)})
+		args := []any{after.account, after.layer, after.Seq, after.n, int64(viewPage)}
+		if v.t.s.dialect == SQLite {
+			args = append([]any{after.volume}, args...)
+		}
+		return all(ctx, v.t.q, scanPosting, v.sql().allPostings, args)
 	}, func(p posting) error {
 		after = p
 		a := v.own[p.account]
@@ -384,6 +412,9 @@ func (v *ledgerView) AllPostings(ctx context.Context, each func(ledger.Posting, 
 			}
 		}
 		p.Account = a
+		if v.t.s.dialect == SQLite && p.volume != volume(p.Seq) {
+			p.Layer = noLayer // where no reader looks for it
+		}
 		return each(p.Posting, p.account)
 	})
 }

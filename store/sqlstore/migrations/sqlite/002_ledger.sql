@@ -52,8 +52,11 @@ CREATE TABLE ledger_seals (
 CREATE INDEX ledger_seals_at ON ledger_seals (sealed_at);
 CREATE INDEX ledger_seals_high ON ledger_seals (high);
 
--- The page of each account: what sealed rows post to it.
+-- The page of each account: what sealed rows post to it. It comes in volumes
+-- of 16384 numbers: lines of many accounts that are posted together lie on few
+-- pages of a thin volume, and on a page each among all that was ever posted.
 CREATE TABLE ledger_postings (
+    volume     INTEGER NOT NULL CHECK (volume = seq / 16384),
     account_id INTEGER NOT NULL,
     -- 0 posted (debits positive), 1 held debit, 2 held credit
     layer      INTEGER NOT NULL,
@@ -63,7 +66,7 @@ CREATE TABLE ledger_postings (
     amount     INTEGER NOT NULL,
     running    INTEGER NOT NULL,
     booked_at  INTEGER NOT NULL,
-    PRIMARY KEY (account_id, layer, seq, n)
+    PRIMARY KEY (volume, account_id, layer, seq, n)
 ) STRICT, WITHOUT ROWID;
 
 -- What strict accounts come to, in every commit.
