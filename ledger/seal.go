@@ -65,11 +65,11 @@ func (b *Book) seal(ctx context.Context, unless time.Duration) (total int, stand
 
 // sealOne appends one block.
 func sealOne(ctx context.Context, tx SealTx, last Block, now int64) (n int, more bool, err error) {
-	records, high, gaps, err := tx.Unsealed(ctx, last, sealBlock)
+	records, high, notes, err := tx.Unsealed(ctx, last, sealBlock)
 	if err != nil || len(records) == 0 {
 		return 0, false, err
 	}
-	block := &Block{First: last.Last() + 1, Sealed: max(now, last.Sealed), Closed: last.Closed, High: high, Gaps: gaps,
+	block := &Block{First: last.Last() + 1, Sealed: max(now, last.Sealed), Closed: last.Closed, High: high, Notes: notes,
 		IDs: make([]int64, len(records)), Marks: make([]byte, 0, 8*len(records))}
 	accounts, at := accountsOf(records)
 	running, err := tx.Running(ctx, last, accounts)
@@ -132,7 +132,7 @@ func (c *chain) block(b *Block) {
 	for _, n := range [...]int64{b.First, int64(len(b.IDs)), b.Sealed, b.Closed, b.High} {
 		c.buf = binary.AppendVarint(c.buf, n)
 	}
-	c.buf = append(c.buf, b.Gaps...)
+	c.buf = append(c.buf, b.Notes...)
 	c.next(c.buf)
 }
 

@@ -99,9 +99,9 @@ type SealTx interface {
 	// Last returns the newest block, the zero Block if there is none.
 	Last(ctx context.Context) (Block, error)
 	// Unsealed returns up to limit committed records that are in no block, by
-	// ID, with High and Gaps as the next block has to keep them: they are the
+	// ID, with High and Notes as the next block has to keep them: they are the
 	// store's own notes of where it looks on.
-	Unsealed(ctx context.Context, last Block, limit int) (records []*Record, high int64, gaps []byte, err error)
+	Unsealed(ctx context.Context, last Block, limit int) (records []*Record, high int64, notes []byte, err error)
 	// Running returns what accounts came to at the last block, in order.
 	Running(ctx context.Context, last Block, accounts []*Account) ([]Totals, error)
 	// Write appends a block and what it posts to the accounts.
@@ -123,9 +123,9 @@ type Block struct {
 	Sealed int64
 	// Closed is the instant before which all is closed, after this block.
 	Closed int64
-	// High and Gaps are the store's notes: see SealTx.Unsealed.
-	High int64
-	Gaps []byte
+	// High and Notes are the store's notes: see SealTx.Unsealed.
+	High  int64
+	Notes []byte
 }
 
 // Last is the number of its last record; 0 for the zero Block.

@@ -124,7 +124,7 @@ func (w *walker) moreBlocks(ctx context.Context) error {
 		w.blocks++
 		w.lastFirst = b.First
 		own := *b
-		own.IDs, own.Marks, own.Gaps = slices.Clone(b.IDs), slices.Clone(b.Marks), slices.Clone(b.Gaps)
+		own.IDs, own.Marks, own.Notes = slices.Clone(b.IDs), slices.Clone(b.Marks), slices.Clone(b.Notes)
 		w.queue = append(w.queue, walkBlock{&own, broken})
 		w.queued += len(own.IDs)
 		w.ids += len(own.IDs)

@@ -100,7 +100,7 @@ func (s *sealer) Last(ctx context.Context) (ledger.Block, error) {
 }
 
 // Unsealed implements ledger.SealTx.
-func (s *sealer) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, gaps []byte, err error) {
+func (s *sealer) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, notes []byte, err error) {
 	b := s.books.since(last.High)
 	high = min(b.count, last.High+int64(limit))
 	for id := last.High + 1; id <= high; id++ {

@@ -14,7 +14,7 @@ var ledgerJournalTable = table{name: "ledger_journal", columns: []column{
 
 var ledgerSealTable = table{name: "ledger_seals", columns: []column{
 	{"first_seq", ClassID}, {"ids", ClassPacked}, {"marks", ClassDigest}, {"head", ClassDigest}, {"sealed_at", ClassTime}, {"closed_before", ClassTime},
-	{"high", ClassID}, {"gaps", ClassPacked},
+	{"high", ClassID}, {"notes", ClassPacked},
 }}
 
 var ledgerPostingTable = table{name: "ledger_postings", columns: []column{

@@ -97,7 +97,7 @@ type blockRow struct {
 
 func scanBlockRow(r row) (b blockRow, err error) {
 	var ids, head []byte
-	if err = r.Scan(&b.First, &ids, &b.Marks, &head, &b.Sealed, &b.Closed, &b.High, &b.Gaps); err != nil {
+	if err = r.Scan(&b.First, &ids, &b.Marks, &head, &b.Sealed, &b.Closed, &b.High, &b.Notes); err != nil {
 		return b, err
 	}
 	var whole bool

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/tender-go/payment/ledger"
@@ -156,8 +157,8 @@ func unpackGaps(b []byte) ([]gap, error) {
 }
 
 // Unsealed implements ledger.SealTx.
-func (st *sealTx) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, gaps []byte, err error) {
-	rows, gaps, err := st.t.unsealed(ctx, last, limit, func() (int64, error) {
+func (st *sealTx) Unsealed(ctx context.Context, last ledger.Block, limit int) (records []*ledger.Record, high int64, notes []byte, err error) {
+	rows, notes, err := st.t.unsealed(ctx, last, limit, func() (int64, error) {
 		// The sealer's own xid, which it is given only now, after what it read:
 		// whoever took one of the missing numbers had its own by then. (The
 		// xmax of the snapshot is no such bound: it comes right after the last
@@ -176,7 +177,33 @@ func (st *sealTx) Unsealed(ctx context.Context, last ledger.Block, limit int) (r
 		records = append(records, rec)
 		high = max(high, r.ID)
 	}
-	return records, high, gaps, nil
+	if st.t.s.dialect == SQLite {
+		notes = binary.AppendVarint(nil, highestOf(records, highestAccount(last)))
+	}
+	return records, high, notes, nil
+}
+
+// highestAccount is the highest number of an account that was ever posted to,
+// as the last block notes it on SQLite. Those above it come to nothing yet, and
+// are not looked for.
+func highestAccount(last ledger.Block) int64 {
+	if last.Last() == 0 {
+		return 0
+	}
+	high, n := binary.Varint(last.Notes)
+	if n <= 0 {
+		return math.MaxInt64 // not as it was written: all are looked for
+	}
+	return high
+}
+
+func highestOf(records []*ledger.Record, high int64) int64 {
+	for _, r := range records {
+		for i := range r.Lines {
+			high = max(high, r.Lines[i].Account.ID)
+		}
+	}
+	return high
 }
 
 // unsealed reads the rows of the journal that come after a block, by id, and
@@ -194,7 +221,7 @@ func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int, see
 		found, err = all(ctx, r.q, scanRecord, r.s.sql.ledger.unsealed, []any{last.High, int64(limit)})
 		return found, []byte{}, err
 	}
-	open, err := unpackGaps(last.Gaps)
+	open, err := unpackGaps(last.Notes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -207,7 +234,7 @@ func (r *reader) unsealed(ctx context.Context, last ledger.Block, limit int, see
 		return scanRecord(withSnapshot{row, &oldest})
 	}, r.s.sql.ledger.unsealed, []any{set(Postgres, ids), last.High, int64(limit)})
 	if err != nil || len(found) == 0 {
-		return nil, last.Gaps, err
+		return nil, last.Notes, err
 	}
 	slices.SortFunc(found, func(a, b *recordRow) int { return int(a.ID - b.ID) })
 	here := make(map[int64]bool, len(found))
@@ -266,7 +293,7 @@ func (st *sealTx) Running(ctx context.Context, last ledger.Block, accounts []*le
 	var at []int
 	for i, a := range accounts {
 		t, ok := st.known.totals[a.ID]
-		if !ok {
+		if !ok && (st.t.s.dialect == Postgres || a.ID <= highestAccount(last)) {
 			unknown, at = append(unknown, a), append(at, i)
 		}
 		totals[i] = t
@@ -291,11 +318,12 @@ func (st *sealTx) Running(ctx context.Context, last ledger.Block, accounts []*le
 func (r *reader) runningAt(ctx context.Context, seq int64, accounts []*ledger.Account) ([]ledger.Totals, error) {
 	totals := make([]ledger.Totals, len(accounts))
 	if r.s.dialect == SQLite {
+		in := r.s.volumeOf(seq)
 		for i, a := range accounts {
 			var err error
 			totals[i], err = one(ctx, r.q, func(row row) (t ledger.Totals, err error) {
 				return t, row.Scan(&t.Posted, &t.HeldDebit, &t.HeldCredit)
-			}, r.s.sql.ledger.running, seq, a.ID, seq, seq, a.ID, seq, seq, a.ID, seq)
+			}, r.s.sql.ledger.running, in, a.ID, seq, in, a.ID, seq, in, a.ID, seq)
 			if err != nil {
 				return nil, err
 			}
@@ -358,7 +386,7 @@ func (st *sealTx) write(ctx context.Context, t *tx) error {
 	}
 	// Last: once a block is there, nothing is posted to it any more.
 	b := st.block
-	_, err := t.q.exec(ctx, t.s.sql.ledger.insertBlock, []any{b.First, pack(b.IDs), b.Marks, b.Head[:], b.Sealed, b.Closed, b.High, b.Gaps})
+	_, err := t.q.exec(ctx, t.s.sql.ledger.insertBlock, []any{b.First, pack(b.IDs), b.Marks, b.Head[:], b.Sealed, b.Closed, b.High, b.Notes})
 	return err
 }
 
@@ -373,7 +401,7 @@ func writePostings(ctx context.Context, t *tx, postings []ledger.Posting) error 
 			args := make([]any, 0, size*(postingColumns+1))
 			for j := range postings[from : from+size] {
 				p := &postings[from+j]
-				args = append(args, volume(p.Seq), p.Account.ID, int64(p.Layer), p.Seq, int64(p.N), p.ID, p.Amount, p.Running, p.Booked)
+				args = append(args, t.s.volumeOf(p.Seq), p.Account.ID, int64(p.Layer), p.Seq, int64(p.N), p.ID, p.Amount, p.Running, p.Booked)
 			}
 			if _, err := t.q.exec(ctx, t.s.sql.ledger.insertPostings[i], args); err != nil {
 				return err
@@ -400,6 +428,10 @@ func writePostingsPostgres(ctx context.Context, t *tx, postings []ledger.Posting
 	return err
 }
 
-// volume is where the postings of a number stand on SQLite, as its schema has
-// it too.
-func volume(seq int64) int64 { return seq / 16384 }
+// volume is how many numbers share a volume of the postings on SQLite. A thin
+// one takes a block with few writes; many are more to look through for an
+// account that was last posted to long ago.
+const volume = 1 << 16
+
+// volumeOf is where the postings of a number stand.
+func (s *Store) volumeOf(seq int64) int64 { return seq / s.volume }

@@ -23,7 +23,7 @@ var ledgerSteps = [...]int{32, 8, 2, 1}
 const (
 	accountList = "id, path, currency, type, mode, digest"
 	journalList = "id, key, kind, fingerprint, recorded_at, effective_at, expires_at, of, part, final, lines, description, metadata"
-	blockList   = "first_seq, ids, marks, head, sealed_at, closed_before, high, gaps"
+	blockList   = "first_seq, ids, marks, head, sealed_at, closed_before, high, notes"
 	totalList   = "account_id, posted, held_debit, held_credit, version"
 	postingList = "account_id, layer, seq, n, record_id, amount, running, booked_at"
 
@@ -74,7 +74,7 @@ func ledgerOf(d Dialect) *ledgerStatements {
 		" FROM (SELECT 1) LEFT JOIN ledger_totals a ON a.account_id = ? LEFT JOIN ledger_totals b ON b.account_id = ?"
 	q.unsealed = journal + "WHERE id > ? ORDER BY id LIMIT ?"
 	// From volume to volume, back to the last that has the account.
-	last := `(WITH RECURSIVE v (n) AS (SELECT max(volume) FROM ledger_postings WHERE volume <= ? / 16384
+	last := `(WITH RECURSIVE v (n) AS (SELECT max(volume) FROM ledger_postings WHERE volume <= ?
 		UNION ALL SELECT (SELECT max(volume) FROM ledger_postings WHERE volume < v.n) FROM v WHERE v.n IS NOT NULL)
 		SELECT running FROM (SELECT (SELECT running FROM ledger_postings WHERE volume = v.n AND account_id = ? AND layer = @ AND seq <= ? ORDER BY seq DESC, n DESC LIMIT 1) AS running FROM v)
 		WHERE running IS NOT NULL LIMIT 1)`

@@ -96,7 +96,10 @@ func (v *ledgerView) BlockOf(ctx context.Context, id int64) (ledger.Block, error
 			if slices.Contains(b.IDs, id) {
 				return *b, nil
 			}
-			gaps, err := unpackGaps(b.Gaps)
+			if v.t.s.dialect == SQLite {
+				return ledger.Block{}, nil
+			}
+			gaps, err := unpackGaps(b.Notes)
 			if err != nil {
 				return ledger.Block{}, err
 			}
@@ -297,7 +300,7 @@ func (v *ledgerView) layer(ctx context.Context, q ledger.PostingQuery, layer led
 // end.
 func (v *ledgerView) cursor(q ledger.PostingQuery, layer ledger.Layer) func(context.Context) ([]ledger.Posting, error) {
 	seq, n, left, over := q.After, int64(endOfTime>>32), q.Limit, false
-	in := volume(seq)
+	in := v.t.s.volumeOf(seq)
 	until, before := q.Until, q.BookedBefore
 	if until == 0 {
 		until = endOfTime
@@ -347,7 +350,7 @@ func (v *ledgerView) volumeAfter(ctx context.Context, after, until, account int6
 	if v.t.s.dialect == Postgres {
 		return -1, nil
 	}
-	return one(ctx, v.t.q, func(r row) (next int64, err error) { return next, r.Scan(&next) }, v.sql().volumeAfter, after, volume(until), volume(until), account, int64(layer))
+	return one(ctx, v.t.q, func(r row) (next int64, err error) { return next, r.Scan(&next) }, v.sql().volumeAfter, after, v.t.s.volumeOf(until), v.t.s.volumeOf(until), account, int64(layer))
 }
 
 func (v *ledgerView) merge(ctx context.Context, q ledger.PostingQuery, layers []ledger.Layer, each func(ledger.Posting) error) error {
@@ -412,7 +415,7 @@ func (v *ledgerView) AllPostings(ctx context.Context, each func(ledger.Posting, 
 			}
 		}
 		p.Account = a
-		if v.t.s.dialect == SQLite && p.volume != volume(p.Seq) {
+		if v.t.s.dialect == SQLite && p.volume != v.t.s.volumeOf(p.Seq) {
 			p.Layer = noLayer // where no reader looks for it
 		}
 		return each(p.Posting, p.account)
@@ -425,7 +428,7 @@ func (v *ledgerView) Unsealed(ctx context.Context, last ledger.Block, each func(
 		// The first page holds the gaps, too.
 		rows, _, err := v.t.unsealed(ctx, last, viewPage, nil)
 		if n := len(rows); n > 0 {
-			last.High, last.Gaps = max(last.High, rows[n-1].ID), nil
+			last.High, last.Notes = max(last.High, rows[n-1].ID), nil
 		}
 		return rows, err
 	}, func(r *recordRow) error {

@@ -11,18 +11,21 @@ import (
 	"github.com/tender-go/payment/internal/ledgertest"
 	"github.com/tender-go/payment/ledger"
 	"github.com/tender-go/payment/money"
+	"github.com/tender-go/payment/store/sqlstore"
 )
 
 // TestLedgerVolumes: on SQLite the pages of the accounts come in volumes. An
 // account that is missing from some of them reads as if there were none.
 func TestLedgerVolumes(t *testing.T) {
 	t.Parallel()
-	const volume, rare = 16384, "fees:psp:EUR"
+	const volume, rare = 64, "fees:psp:EUR"
 	path := filepath.Join(t.TempDir(), "shop.db")
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	posted, hits := 0, []time.Time{}
 	open := func() *ledger.Book {
-		b, err := ledger.New(ledger.Config{Store: openSQLite(t, path), Chart: ledgertest.Chart(), Now: func() time.Time { at = at.Add(time.Millisecond); return at }})
+		s := openSQLite(t, path)
+		sqlstore.SetVolume(s, volume)
+		b, err := ledger.New(ledger.Config{Store: s, Chart: ledgertest.Chart(), Now: func() time.Time { at = at.Add(time.Millisecond); return at }})
 		require.NoError(t, err)
 		return b
 	}
@@ -48,8 +51,9 @@ func TestLedgerVolumes(t *testing.T) {
 	}
 	b := open()
 	hit(b)
-	post(b, "bank:EUR", 2*volume) // a volume without it
-	b = open()                    // whose sealer knows of no account
+	post(b, "merchant:m:payable:EUR", 1) // an account with a higher number
+	post(b, "bank:EUR", 2*volume)        // a volume without it
+	b = open()                           // whose sealer knows of no account
 	hit(b)
 	post(b, "bank:EUR", volume-2-posted%volume) // to the edge of a volume
 	for range 4 {

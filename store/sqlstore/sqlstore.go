@@ -61,6 +61,7 @@ type Store struct {
 	accounts accounts
 	sealing  sync.Mutex
 	running  running // under sealing
+	volume   int64   // of the ledger's postings; another one in tests
 	closed   atomic.Bool
 	commits  atomic.Int64
 
@@ -91,7 +92,7 @@ func New(db *sql.DB, dialect Dialect, options ...Options) (*Store, error) {
 	if dialect != SQLite && dialect != Postgres {
 		return nil, fmt.Errorf("payment: sqlstore knows no dialect %q: use sqlstore.SQLite or sqlstore.Postgres", string(dialect))
 	}
-	s := &Store{db: db, dialect: dialect, sql: sqlOf(dialect), ready: map[string]*sql.Stmt{}}
+	s := &Store{db: db, dialect: dialect, sql: sqlOf(dialect), ready: map[string]*sql.Stmt{}, volume: volume}
 	for _, o := range options {
 		s.options = o
 	}

@@ -23,7 +23,7 @@ func main() {
 	}
 	s := settings{}
 	flag.IntVar(&s.rounds, "rounds", 5, "rounds of each measure; the median counts")
-	flag.DurationVar(&s.each, "each", 1500*time.Millisecond, "length of a round")
+	flag.DurationVar(&s.each, "each", 3*time.Second, "length of a round")
 	flag.StringVar(&s.only, "only", "", "run one of memory, sqlite, postgres, verify; empty runs all")
 	flag.StringVar(&s.dir, "dir", "", "folder on the disk that is measured; empty for the system's temporary one")
 	flag.IntVar(&s.verify, "verify", 1_000_000, "transactions that Verify proves")

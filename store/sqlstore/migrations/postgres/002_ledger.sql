@@ -50,7 +50,7 @@ CREATE TABLE ledger_seals (
     closed_before BIGINT NOT NULL,
     high          BIGINT NOT NULL,
     -- Numbers below high whose transactions were still open, packed.
-    gaps          BYTEA NOT NULL
+    notes         BYTEA NOT NULL -- numbers below high that may still appear
 );
 
 CREATE INDEX ledger_seals_at ON ledger_seals (sealed_at);

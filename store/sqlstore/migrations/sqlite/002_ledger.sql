@@ -46,17 +46,17 @@ CREATE TABLE ledger_seals (
     sealed_at     INTEGER NOT NULL,
     closed_before INTEGER NOT NULL,
     high          INTEGER NOT NULL,
-    gaps          BLOB NOT NULL
+    notes         BLOB NOT NULL -- the highest account that was posted to
 ) STRICT;
 
 CREATE INDEX ledger_seals_at ON ledger_seals (sealed_at);
 CREATE INDEX ledger_seals_high ON ledger_seals (high);
 
 -- The page of each account: what sealed rows post to it. It comes in volumes
--- of 16384 numbers: lines of many accounts that are posted together lie on few
+-- of 65536 numbers: lines of many accounts that are posted together lie on few
 -- pages of a thin volume, and on a page each among all that was ever posted.
 CREATE TABLE ledger_postings (
-    volume     INTEGER NOT NULL CHECK (volume = seq / 16384),
+    volume     INTEGER NOT NULL, -- seq / 65536
     account_id INTEGER NOT NULL,
     -- 0 posted (debits positive), 1 held debit, 2 held credit
     layer      INTEGER NOT NULL,
