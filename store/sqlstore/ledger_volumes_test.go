@@ -43,10 +43,13 @@ func TestLedgerVolumes(t *testing.T) {
 		}
 	}
 	balances := []int64{0}
-	hit := func(b *ledger.Book) {
-		post(b, rare, 1)
+	seal := func(b *ledger.Book) {
 		_, err := b.Seal(ctx)
 		require.NoError(t, err)
+	}
+	hit := func(b *ledger.Book) {
+		post(b, rare, 1)
+		seal(b)
 		hits, balances = append(hits, at), append(balances, balances[len(balances)-1]+int64(posted))
 	}
 	b := open()
