@@ -56,7 +56,8 @@ func TestLedgerVolumes(t *testing.T) {
 	hit(b)
 	post(b, "merchant:m:payable:EUR", 1) // an account with a higher number
 	post(b, "bank:EUR", 2*volume)        // a volume without it
-	b = open()                           // whose sealer knows of no account
+	seal(b)
+	b = open() // whose sealer knows of no account
 	hit(b)
 	post(b, "bank:EUR", volume-2-posted%volume) // to the edge of a volume
 	for range 4 {
