@@ -19,7 +19,7 @@ type Config struct {
 	// Chart says which accounts may exist. Required.
 	Chart *Chart
 	// SealEvery is how long what was posted may wait for its seal while Run
-	// runs, so that many share one block. Defaults to one second.
+	// runs, so that many share one block. Defaults to 250 milliseconds.
 	SealEvery time.Duration
 	// Logger hears of failures of Run. nil discards.
 	Logger *slog.Logger
@@ -52,7 +52,7 @@ func New(config Config) (*Book, error) {
 	case config.Chart == nil:
 		return nil, invalid("Config.Chart", "is missing", "make one with ledger.NewChart")
 	case config.SealEvery < 0:
-		return nil, invalid("Config.SealEvery", "is negative", "leave it out for one second")
+		return nil, invalid("Config.SealEvery", "is negative", "leave it out for 250 ms")
 	}
 	b := &Book{backend: config.Store.Ledger(), chart: config.Chart, sealEvery: config.SealEvery, logger: config.Logger, now: config.Now,
 		specs: map[string]Spec{}, wake: make(chan struct{}, 1)}
@@ -60,7 +60,7 @@ func New(config Config) (*Book, error) {
 		return nil, invalid("Config.Store", "keeps no books", "use a store that does")
 	}
 	if b.sealEvery == 0 {
-		b.sealEvery = time.Second
+		b.sealEvery = 250 * time.Millisecond
 	}
 	if b.logger == nil {
 		b.logger = slog.New(slog.DiscardHandler)
