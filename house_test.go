@@ -128,7 +128,7 @@ func TestImportRules(t *testing.T) {
 
 func TestNobodyImportsTestingInProduction(t *testing.T) {
 	t.Parallel()
-	kits := []string{"provider/providertest", "store/storetest", "internal/pgtest", "internal/crash", "internal/simulation", "paymenttest"}
+	kits := []string{"provider/providertest", "store/storetest", "internal/pgtest", "internal/crash", "internal/simulation", "internal/mutant", "paymenttest"}
 	for _, s := range sources(t) {
 		if s.test || under(s.folder, kits) {
 			continue

@@ -1,15 +1,11 @@
 package ledgermodel
 
 import (
-	"bytes"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tender-go/payment/internal/mutant"
 )
 
 // mutants are mistakes that a ledger may make: each is one edit of package
@@ -48,31 +44,12 @@ func TestMutantsAreFoundOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the ledger once per mutant: run without -short")
 	}
-	_, here, _, ok := runtime.Caller(0)
-	require.True(t, ok)
-	root := filepath.Dir(filepath.Dir(filepath.Dir(here)))
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			dir := t.TempDir()
-			source, patched := filepath.Join(root, "ledger", m.file), filepath.Join(dir, m.file)
-			was, err := os.ReadFile(source) //nolint:gosec // a file of this module
-			require.NoError(t, err)
-			require.Equal(t, 1, bytes.Count(was, []byte(m.old)), "%s no longer holds what the mutant changes: adapt it", m.file)
-			require.NoError(t, os.WriteFile(patched, bytes.Replace(was, []byte(m.old), []byte(m.broken), 1), 0o600))
-			overlay, err := json.Marshal(map[string]map[string]string{"Replace": {source: patched}})
-			require.NoError(t, err)
-			list, binary := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "mutant.test")
-			require.NoError(t, os.WriteFile(list, overlay, 0o600))
-			build := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay", list, "-o", binary, "./internal/ledgermodel") //nolint:gosec // fixed arguments
-			build.Dir = root
-			out, err := build.CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			run := exec.CommandContext(t.Context(), binary, "-test.run", "TestAgainstModel/memstore$", "-rapid.checks", "3000", "-rapid.shrinktime", "1ms", "-rapid.nofailfile") //nolint:gosec // the binary just made
-			run.Dir = dir
-			out, err = run.CombinedOutput()
-			require.Error(t, err, "the mutant survived")
+			binary := mutant.Build(t, "./internal/ledgermodel", mutant.Edit{File: "ledger/" + m.file, Old: m.old, Broken: m.broken})
+			out := mutant.Run(t, binary, "-test.run", "TestAgainstModel/memstore$", "-rapid.checks", "3000", "-rapid.shrinktime", "1ms", "-rapid.nofailfile")
 			// By a rule, or by memstore, which has no row for an account that is not there.
-			require.Regexp(t, `\[rapid\] (failed|panic)`, string(out))
+			require.Regexp(t, `\[rapid\] (failed|panic)`, out)
 		})
 	}
 }

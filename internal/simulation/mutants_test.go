@@ -1,33 +1,27 @@
 package simulation
 
 import (
-	"bytes"
-	"encoding/json"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tender-go/payment/internal/mutant"
 )
 
-// mutant is the engine with one rule broken on purpose.
-type mutant struct {
+// mistake is the engine with one rule broken on purpose.
+type mistake struct {
 	name  string
 	edits []edit
 	// found lists the rules of the simulation of which one must find it.
 	found []Rule
 }
 
-// edit replaces old in every place of the file where it stands; it must stand in
-// at least one, or the engine has moved on and the mutant must follow.
 type edit struct{ file, old, broken string }
 
 // mutants are mistakes that a payment engine may make. Each of them costs
 // somebody money, or their privacy.
-var mutants = []mutant{
+var mutants = []mistake{
 	{"an unknown outcome counts as a refusal", []edit{{"call.go",
 		"	default:\n		out.Kind = KindUnknown\n	}",
 		"	default:\n		out.Kind = KindRejectedMerchant\n	}"}},
@@ -119,41 +113,16 @@ func TestMutantsAreFoundOut(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the engine once per mutant: run without -short")
 	}
-	_, here, _, ok := runtime.Caller(0)
-	require.True(t, ok)
-	root := filepath.Dir(filepath.Dir(filepath.Dir(here)))
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			dir := t.TempDir()
-			replaced := map[string]string{} // by file
+			var edits []mutant.Edit
 			for _, e := range m.edits {
-				source, patched := filepath.Join(root, e.file), filepath.Join(dir, e.file)
-				from := source
-				if replaced[source] != "" {
-					from = patched // a second edit of one file
-				}
-				was, err := os.ReadFile(from) //nolint:gosec // a file of this module
-				require.NoError(t, err)
-				require.True(t, bytes.Contains(was, []byte(e.old)), "%s no longer holds what the mutant changes: adapt it to the engine", e.file)
-				require.NoError(t, os.MkdirAll(filepath.Dir(patched), 0o700))
-				require.NoError(t, os.WriteFile(patched, bytes.ReplaceAll(was, []byte(e.old), []byte(e.broken)), 0o600))
-				replaced[source] = patched
+				edits = append(edits, mutant.Edit{File: e.file, Old: e.old, Broken: e.broken})
 			}
-			overlay, err := json.Marshal(map[string]map[string]string{"Replace": replaced})
-			require.NoError(t, err)
-			list := filepath.Join(dir, "overlay.json")
-			require.NoError(t, os.WriteFile(list, overlay, 0o600))
-			binary := filepath.Join(dir, "mutant.test")
-			build := exec.CommandContext(t.Context(), "go", "test", "-c", "-overlay", list, "-o", binary, "./internal/simulation") //nolint:gosec // fixed arguments
-			build.Dir = root
-			out, err := build.CombinedOutput()
-			require.NoError(t, err, "%s", out)
-			run := exec.CommandContext(t.Context(), binary, "-test.run", "TestSimulate$", "-payments", mutantPayments, "-stop", join(m.found)) //nolint:gosec // the binary just made
-			run.Dir = dir
-			out, err = run.CombinedOutput()
-			require.Error(t, err, "the mutant survived %s payments", mutantPayments)
+			binary := mutant.Build(t, "./internal/simulation", edits...)
+			out := mutant.Run(t, binary, "-test.run", "TestSimulate$", "-payments", mutantPayments, "-stop", join(m.found))
 			found := false
-			for line := range strings.Lines(string(out)) {
+			for line := range strings.Lines(out) {
 				for _, r := range m.found {
 					if _, after, ok := strings.Cut(line, "  broken "); ok && strings.Contains(after, "  "+string(r)+": ") {
 						found = true
@@ -161,7 +130,7 @@ func TestMutantsAreFoundOut(t *testing.T) {
 					}
 				}
 			}
-			require.True(t, found, "the mutant must break one of the rules %v:\n%s", m.found, head(string(out), 60))
+			require.True(t, found, "the mutant must break one of the rules %v:\n%s", m.found, head(out, 60))
 		})
 	}
 }
