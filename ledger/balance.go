@@ -71,17 +71,14 @@ func (a *Account) balance(t Totals) (Balance, error) {
 	return b, nil
 }
 
-// Balance returns what an account comes to. An account that was never posted
-// to is ErrNotFound if the chart does not know it either, and else at zero.
+// Balance returns what an account comes to, all that was acknowledged included.
+// A path that the chart does not know is ErrUnknownAccount. One that it knows
+// and that was never posted to is at zero, or ErrNotFound if its pattern names
+// no currency to be zero in.
 func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, error) {
 	spec, err := b.chart.anyCurrency(account)
 	if err != nil {
 		return Balance{}, err
-	}
-	if !at.Recorded.IsZero() || !at.Effective.IsZero() {
-		if err := b.fresh(ctx); err != nil {
-			return Balance{}, err
-		}
 	}
 	bounds, err := at.bounds()
 	if err != nil {
@@ -109,7 +106,7 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 			out.Version = now.Version
 			return err
 		}
-		totals, err := totalsAt(ctx, v, bounds, []*Account{a})
+		totals, _, _, err := b.totalsAt(ctx, v, bounds, []*Account{a})
 		if err != nil {
 			return err
 		}
@@ -119,38 +116,44 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 	return out, err
 }
 
-// totalsAt adds up what accounts come to.
-func totalsAt(ctx context.Context, v View, at instants, accounts []*Account) ([]Totals, error) {
+// totalsAt adds up what accounts come to, after the record with number seq and
+// as many that have no number yet. Those count as if they were sealed now: what
+// was acknowledged is never missing, and no read waits for a seal.
+func (b *Book) totalsAt(ctx context.Context, v View, at instants, accounts []*Account) (totals []Totals, seq int64, unsealed int, err error) {
 	var last Block
-	var err error
 	if at.recorded == 0 {
 		last, err = v.Last(ctx)
 	} else {
 		last, err = v.SealedBy(ctx, at.recorded)
 	}
 	if err != nil {
-		return nil, err
+		return nil, 0, 0, err
 	}
-	if at.effective != 0 {
-		return effectiveTotals(ctx, v, at, last, accounts)
+	if at.effective == 0 {
+		totals, err = v.Running(ctx, last.Last(), accounts)
+	} else {
+		totals, err = effectiveTotals(ctx, v, at, last, accounts)
 	}
-	totals, err := v.Running(ctx, last.Last(), accounts)
-	if err != nil || at.recorded != 0 {
-		return totals, err
+	if err != nil || at.recorded != 0 && at.recorded < micros(b.now()) {
+		return totals, last.Last(), 0, err
 	}
 	index := make(map[*Account]int, len(accounts))
 	for i, a := range accounts {
 		index[a] = i
 	}
 	err = v.Unsealed(ctx, last, func(r *Record) error {
+		unsealed++
+		if booked := last.book(r); at.effective != 0 && booked >= at.effective {
+			return nil
+		}
 		for _, l := range r.Lines {
-			if i, ok := index[l.Account]; ok {
+			if i, ok := index[l.Account]; ok && (at.effective == 0 || l.Layer == Posted) {
 				totals[i].Add(l.Layer, l.Amount)
 			}
 		}
 		return nil
 	})
-	return totals, err
+	return totals, last.Last(), unsealed, err
 }
 
 // effectiveTotals adds up what is dated before an instant.
@@ -217,9 +220,6 @@ func (t *TrialBalance) Foots() bool {
 // TrialBalance takes a trial balance.
 func (b *Book) TrialBalance(ctx context.Context, at AsOf) (*TrialBalance, error) {
 	bounds, err := at.bounds()
-	if err == nil {
-		err = b.fresh(ctx)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -233,23 +233,11 @@ func (b *Book) TrialBalance(ctx context.Context, at AsOf) (*TrialBalance, error)
 		}); err != nil {
 			return err
 		}
-		totals, err := totalsAt(ctx, v, bounds, accounts)
+		totals, seq, unsealed, err := b.totalsAt(ctx, v, bounds, accounts)
 		if err != nil {
 			return err
 		}
-		last, err := v.Last(ctx)
-		if err == nil && bounds.recorded != 0 {
-			last, err = v.SealedBy(ctx, bounds.recorded)
-		}
-		if err != nil {
-			return err
-		}
-		out.Seq = last.Last()
-		if at == (AsOf{}) {
-			if err := v.Unsealed(ctx, last, func(*Record) error { out.Unsealed++; return nil }); err != nil {
-				return err
-			}
-		}
+		out.Seq, out.Unsealed = seq, unsealed
 		return out.fill(accounts, totals)
 	})
 	if err != nil {

@@ -60,7 +60,8 @@ func AtVersion(account string, version int64) Condition {
 // debit side as on the credit side.
 type Transaction struct {
 	// Key names the change for good: 1 to 128 characters of [A-Za-z0-9._:/#-].
-	// Sending the same again returns the receipt of the first.
+	// Sending the same again returns the receipt of the first. Keys that begin
+	// with "expire:" are Run's.
 	Key string
 	// Entries, two or more, at most 1000.
 	Entries []Entry
@@ -131,6 +132,8 @@ type Expiry struct {
 	Description string
 	Metadata    map[string]string
 	Fact        bool
+
+	run bool // Run made it
 }
 
 // Reversal takes a posted transaction or settlement back, in whole or up to

@@ -15,7 +15,7 @@ import (
 )
 
 // Request is a Change that was checked, on its way into the journal. It holds
-// what became of it: stores carry it out with [Batch.Carry] and hand it back.
+// what became of it: stores carry it out with [Carry] and hand it back.
 type Request struct {
 	kind        Kind
 	key         string
@@ -28,6 +28,7 @@ type Request struct {
 	expires     int64
 	conditions  []condition
 	fact        bool
+	run         bool // Run made it
 	description string
 	metadata    []byte
 	recorded    int64
@@ -120,7 +121,7 @@ func (v Void) request(b *Book) (*Request, error) {
 }
 
 func (e Expiry) request(b *Book) (*Request, error) {
-	r := &Request{kind: KindExpire, key: e.Key, of: e.Hold, fact: e.Fact}
+	r := &Request{kind: KindExpire, key: e.Key, of: e.Hold, fact: e.Fact, run: e.run}
 	if err := r.head("Effective", e.Effective, e.Description, e.Metadata); err != nil {
 		return nil, err
 	}
@@ -180,6 +181,9 @@ func (r *Request) head(date string, effective time.Time, description string, met
 		key := r.key
 		r.key = ""
 		return r.fail(invalid("Key", p, "give 1 to 128 characters of [A-Za-z0-9._:/#-], the same for every retry; it was "+quoted(key)))
+	}
+	if strings.HasPrefix(r.key, runPrefix) && !r.run {
+		return r.fail(invalid("Key", "begins with "+runPrefix, "use another: Run ends holds under such keys"))
 	}
 	if p := badText(description, maxDescription); p != "" {
 		return r.fail(invalid("Description", p, "give one line of at most 500 bytes"))

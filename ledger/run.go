@@ -66,6 +66,10 @@ func (b *Book) Run(ctx context.Context) error {
 	}
 }
 
+// runPrefix begins the keys under which Run ends holds. They are its own, or a
+// shop's key could stand in the way of an expiry.
+const runPrefix = "expire:"
+
 // expireDue ends the holds that expired after an instant until now.
 func (b *Book) expireDue(ctx context.Context, after int64) (until int64, err error) {
 	const page = 500
@@ -78,7 +82,7 @@ func (b *Book) expireDue(ctx context.Context, after int64) (until int64, err err
 		err := b.backend.View(ctx, func(ctx context.Context, v View) error {
 			due, last = nil, after
 			return v.Expiring(ctx, after, now, page, func(id int64, key string, expires int64) error {
-				due, last = append(due, Expiry{Key: "expire:" + strconv.FormatInt(id, 10), Hold: key, Fact: true}), expires
+				due, last = append(due, Expiry{Key: runPrefix + strconv.FormatInt(id, 10), Hold: key, Fact: true, run: true}), expires
 				return nil
 			})
 		})

@@ -175,7 +175,8 @@ func ParseHead(s string) (Head, error) {
 }
 
 // Head returns the newest head, after sealing what is there. It is zero for
-// empty books.
+// empty books. [ErrBusy]: another process held that up. Inside a transaction of
+// the host's nothing is sealed.
 func (b *Book) Head(ctx context.Context) (Head, error) {
 	if err := b.fresh(ctx); err != nil {
 		return Head{}, err
@@ -189,15 +190,34 @@ func (b *Book) Head(ctx context.Context) (Head, error) {
 	return h, err
 }
 
-// fresh seals before a read, so that what was posted before is in it. If
-// another process is sealing, that will do.
+// freshWithin is how long a read waits for another process that is sealing.
+const freshWithin = 5 * time.Second
+
+// fresh seals before a read of what is sealed, so that what was posted before
+// is in it. The seal of another process may have begun earlier, so that is
+// waited for. [ErrBusy] if it cannot be had: better no answer than one that
+// leaves out what was acknowledged. Inside a transaction of the host's nothing
+// can be sealed.
 func (b *Book) fresh(ctx context.Context) error {
 	if b.backend.Joined(ctx) {
 		return nil
 	}
-	_, err := b.Seal(ctx)
-	if errors.Is(err, ErrBusy) {
-		return nil
+	until, pause := time.Now().Add(freshWithin), 2*time.Millisecond
+	for {
+		_, err := b.Seal(ctx)
+		if !errors.Is(err, ErrBusy) {
+			return err
+		}
+		if !time.Now().Before(until) {
+			return &Error{Kind: ErrBusy, Problem: "what was posted last could not be sealed in time", Remedy: "try again; see whether a transaction holds the database's write lock"}
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		pause = min(2*pause, 50*time.Millisecond)
 	}
-	return err
 }

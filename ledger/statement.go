@@ -38,6 +38,11 @@ type Statement struct {
 	Cursor string
 	// More lines are there already.
 	More bool
+	// Unsealed counts the transactions on the account that have no number yet.
+	// It is above zero only where nothing can be sealed (inside a transaction of
+	// the host's) and for what was posted during the call; they follow on a
+	// later page.
+	Unsealed int
 }
 
 // StatementLine is one posting.
@@ -59,7 +64,9 @@ type StatementLine struct {
 	Metadata                    map[string]string
 }
 
-// Statement returns a page of an account's statement.
+// Statement returns a page of an account's statement, after sealing what is
+// there: only what has a number has its place in it. [ErrBusy]: another process
+// held that up.
 func (b *Book) Statement(ctx context.Context, q StatementQuery) (*Statement, error) {
 	limit := q.Limit
 	switch {
@@ -111,6 +118,18 @@ func (b *Book) Statement(ctx context.Context, q StatementQuery) (*Statement, err
 		}
 		if out.More = len(page) > limit; out.More {
 			page = page[:limit]
+		}
+		last, err := v.Last(ctx)
+		if err != nil {
+			return err
+		}
+		if err := v.Unsealed(ctx, last, func(r *Record) error {
+			if slices.ContainsFunc(r.Lines, func(l Line) bool { return l.Account.Path == a.Path && l.Layer == Posted }) {
+				out.Unsealed++
+			}
+			return nil
+		}); err != nil {
+			return err
 		}
 		return out.fill(ctx, v, a, page)
 	})

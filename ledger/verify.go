@@ -143,8 +143,14 @@ func (b *Book) Verify(ctx context.Context, options VerifyOptions) (*Report, erro
 	began := b.now()
 	var unsealable error
 	if !options.AsTheyAre {
-		if unsealable = b.fresh(ctx); unsealable != nil && ctx.Err() != nil {
+		if !b.backend.Joined(ctx) {
+			_, unsealable = b.Seal(ctx)
+		}
+		if unsealable != nil && ctx.Err() != nil {
 			return nil, unsealable
+		}
+		if errors.Is(unsealable, ErrBusy) {
+			unsealable = nil // Report.Unsealed says how much it is
 		}
 	}
 	var report *Report

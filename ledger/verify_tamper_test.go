@@ -110,7 +110,7 @@ type readOnly struct{ c *rows }
 func (readOnly) Apply(context.Context, []*ledger.Request) error { return ledger.ErrBusy }
 func (readOnly) Joined(context.Context) bool                    { return false }
 func (readOnly) Seal(context.Context, func(context.Context, ledger.SealTx) error) error {
-	return ledger.ErrBusy
+	return nil // nothing to seal
 }
 
 func (b readOnly) View(ctx context.Context, fn func(context.Context, ledger.View) error) error {

@@ -87,6 +87,14 @@ func sqliteConstraint(err error) bool {
 	return strings.Contains(err.Error(), "constraint failed")
 }
 
+// constraint reports whether a statement met a constraint, on either database.
+func constraint(d Dialect, err error) bool {
+	if d == SQLite {
+		return sqliteConstraint(err)
+	}
+	return strings.HasPrefix(sqlState(err), "23") // integrity constraint violation
+}
+
 // sqlState returns the SQLSTATE of a PostgreSQL error, "" if the server did
 // not send one. pgx and lib/pq both offer it.
 func sqlState(err error) string {

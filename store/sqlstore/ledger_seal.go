@@ -318,6 +318,9 @@ func (st *sealTx) Running(ctx context.Context, last ledger.Block, accounts []*le
 func (r *reader) runningAt(ctx context.Context, seq int64, accounts []*ledger.Account) ([]ledger.Totals, error) {
 	totals := make([]ledger.Totals, len(accounts))
 	if r.s.dialect == SQLite {
+		if int64(len(accounts))*(60+20*r.s.volumeOf(seq)) > 4*seq {
+			return totals, r.runningOfAll(ctx, seq, accounts, totals)
+		}
 		in := r.s.volumeOf(seq)
 		for i, a := range accounts {
 			var err error
@@ -342,6 +345,42 @@ func (r *reader) runningAt(ctx context.Context, seq int64, accounts []*ledger.Ac
 		totals[at[f.account]].Add(ledger.Layer(f.layer), f.running)
 	}
 	return totals, err
+}
+
+// runningOfAll is runningAt in one walk over all pages, which is faster for
+// most of the accounts (SQLite).
+func (r *reader) runningOfAll(ctx context.Context, seq int64, accounts []*ledger.Account, totals []ledger.Totals) error {
+	at := make(map[int64]int, len(accounts))
+	for i, a := range accounts {
+		at[a.ID] = i
+	}
+	rows, err := r.q.query(ctx, r.s.sql.ledger.runningOfAll, []any{seq})
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var account, layer, running int64
+		if err := rows.Scan(&account, &layer, &running); err != nil {
+			return err
+		}
+		i, ok := at[account]
+		if !ok {
+			continue
+		}
+		switch t := &totals[i]; ledger.Layer(layer) { // by number: the last one counts
+		case ledger.HeldDebit:
+			t.HeldDebit = running
+		case ledger.HeldCredit:
+			t.HeldCredit = running
+		default:
+			t.Posted = running
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return rows.Close()
 }
 
 // Write implements ledger.SealTx: it keeps them for write.
@@ -382,6 +421,9 @@ func (st *sealTx) write(ctx context.Context, t *tx) error {
 		return nil
 	}
 	if err := writePostings(ctx, t, st.postings); err != nil {
+		if constraint(t.s.dialect, err) {
+			return fmt.Errorf("postings of number %d or later are there already, which no block wrote: what was posted cannot be sealed (see Verify): %w", st.block.First, ledger.ErrCorrupt)
+		}
 		return err
 	}
 	// Last: once a block is there, nothing is posted to it any more.

@@ -14,7 +14,7 @@ type ledgerStatements struct {
 	lastBlock, blockBy, blockAt, blockHolding, blockPage, insertBlock, unsealed, running string
 	insertPostings                                                                       []string // SQLite by ledgerSteps, PostgreSQL one
 	postings, allPostings                                                                string
-	volumeAfter                                                                          string // SQLite
+	volumeAfter, runningOfAll                                                            string // SQLite
 }
 
 // ledgerSteps are the sizes in which SQLite writes rows by one statement.
@@ -85,6 +85,9 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	q.running = "SELECT " + strings.Join(layers, ", ")
 	q.postings = "SELECT " + postingList + ", volume FROM ledger_postings WHERE volume = ? AND " + ofLayer
 	q.allPostings = "SELECT " + postingList + ", volume FROM ledger_postings WHERE (volume, account_id, layer, seq, n) > (?, ?, ?, ?, ?) ORDER BY volume, account_id, layer, seq, n LIMIT ?"
+	// A volume at a time, and of each account and layer there the last.
+	q.runningOfAll = `SELECT account_id, layer, running FROM (SELECT volume, account_id, layer, running, max(seq * 4096 + n) FROM ledger_postings
+		WHERE seq <= ? GROUP BY volume, account_id, layer) ORDER BY volume`
 	q.volumeAfter = `WITH RECURSIVE v (n) AS (SELECT min(volume) FROM ledger_postings WHERE volume > ?
 		UNION ALL SELECT (SELECT min(volume) FROM ledger_postings WHERE volume > v.n) FROM v WHERE v.n < ?)
 		SELECT coalesce((SELECT n FROM v WHERE n <= ? AND EXISTS (SELECT 1 FROM ledger_postings WHERE volume = v.n AND account_id = ? AND layer = ?) LIMIT 1), -1)`
@@ -176,7 +179,7 @@ func (q *ledgerStatements) each(fn func(*string)) {
 	for _, s := range []*string{&q.accountByPath, &q.accountsByPath, &q.accountsByID, &q.accountPage, &q.openAccount, &q.openTotals,
 		&q.recordByKey, &q.recordsByKey, &q.recordsByID, &q.parts, &q.journalPage, &q.expiring, &q.closed, &q.totalOf, &q.totalsOf, &q.totalPage, &q.glance,
 		&q.lock, &q.lockFree, &q.fold, &q.foldFree, &q.patience, &q.post, &q.sealLock, &q.lastBlock, &q.blockBy, &q.blockAt, &q.blockHolding, &q.blockPage, &q.insertBlock,
-		&q.unsealed, &q.running, &q.postings, &q.allPostings, &q.volumeAfter} {
+		&q.unsealed, &q.running, &q.postings, &q.allPostings, &q.volumeAfter, &q.runningOfAll} {
 		if *s != "" {
 			fn(s)
 		}

@@ -515,3 +515,80 @@ func TestLedgerACutTailIsNamedByTheHead(t *testing.T) {
 		require.Contains(m.t, other.Problems[0].What, "not those it was taken from")
 	})
 }
+
+// TestLedgerARowInTheWayOfTheSealer: a posting beyond the last seal, which the
+// triggers cannot tell from the sealer's, is named, and the error says so.
+func TestLedgerARowInTheWayOfTheSealer(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *sqlstore.Store) {
+		b := openBook(t, s)
+		_, err := b.Post(ctx, move("k1", "world:EUR", "acct:1:EUR", 7))
+		require.NoError(t, err)
+		_, err = b.Seal(ctx)
+		require.NoError(t, err)
+		list, values := "account_id, layer, seq, n, record_id, amount, running, booked_at", "(SELECT id FROM ledger_accounts WHERE path = 'acct:1:EUR'), 0, 2, 1, 2, 1, 1, 1"
+		if s.Dialect() == sqlstore.SQLite {
+			list, values = list+", volume", values+", 0"
+		}
+		_, err = s.DB().ExecContext(ctx, "INSERT INTO ledger_postings ("+list+") VALUES ("+values+")")
+		require.NoError(t, err)
+		_, err = b.Post(ctx, move("k2", "world:EUR", "acct:1:EUR", 7))
+		require.NoError(t, err)
+		_, err = b.Seal(ctx)
+		require.ErrorIs(t, err, ledger.ErrCorrupt)
+		require.ErrorContains(t, err, "see Verify")
+		got, err := b.Balance(ctx, "acct:1:EUR", ledger.AsOf{})
+		require.NoError(t, err)
+		require.Equal(t, eur(14), got.Posted)
+		report, err := b.Verify(ctx, ledger.VerifyOptions{})
+		require.NoError(t, err)
+		require.False(t, report.OK())
+	})
+}
+
+// TestLedgerTrialBalanceOfManyAccounts: most accounts at once are read another
+// way than a few.
+func TestLedgerTrialBalanceOfManyAccounts(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *sqlstore.Store) {
+		sqlstore.SetVolume(s, 64)
+		b := openBook(t, s)
+		want := map[string]int64{}
+		for round := range 3 {
+			var all []ledger.Change
+			for i := range 150 {
+				path := fmt.Sprintf("acct:%d:EUR", i*(round+1))
+				want[path] += int64(i + 1)
+				all = append(all, move(fmt.Sprintf("k%d-%d", round, i), "world:EUR", path, int64(i+1)))
+				if i%10 == 0 {
+					hold := move(fmt.Sprintf("h%d-%d", round, i), "world:EUR", path, 3)
+					hold.Pending = true
+					all = append(all, hold)
+				}
+			}
+			for _, r := range b.PostAll(ctx, all...) {
+				require.NoError(t, r.Err)
+			}
+			if round < 2 {
+				_, err := b.Seal(ctx)
+				require.NoError(t, err)
+			}
+		}
+		for range 2 {
+			trial, err := b.TrialBalance(ctx, ledger.AsOf{})
+			require.NoError(t, err)
+			require.True(t, trial.Foots())
+			require.Len(t, trial.Lines, len(want)+1)
+			for _, l := range trial.Lines {
+				if l.Account != "world:EUR" {
+					require.Equal(t, eur(want[l.Account]), l.Credit, l.Account)
+					one, err := b.Balance(ctx, l.Account, ledger.AsOf{})
+					require.NoError(t, err)
+					require.Equal(t, one.PendingIn, l.PendingCredit)
+				}
+			}
+			_, err = b.Seal(ctx)
+			require.NoError(t, err)
+		}
+	})
+}
