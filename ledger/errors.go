@@ -39,7 +39,7 @@ var (
 	// ErrBusy: a lock was not got in time. Nothing was written; try again.
 	ErrBusy = errors.New("ledger: busy")
 	// ErrInTransaction: the call cannot be made inside a transaction.
-	ErrInTransaction = errors.New("ledger: not inside a transaction")
+	ErrInTransaction = errors.New("ledger: not inside a transaction: use a context that carries none")
 )
 
 var (

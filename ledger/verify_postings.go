@@ -20,7 +20,7 @@ func (v *verifier) postings(ctx context.Context) error {
 		case t == nil || p.Account == nil:
 			v.add(Problem{Table: TablePostings, Seq: p.Seq, N: p.N, ID: p.ID, Account: numbered(number), What: "belongs to no account"})
 		case p.Layer > HeldCredit:
-			v.add(Problem{Table: TablePostings, Seq: p.Seq, N: p.N, ID: p.ID, Account: t.account.Path, What: fmt.Sprintf("is on layer %d, which is none", p.Layer)})
+			v.add(Problem{Table: TablePostings, Seq: p.Seq, N: p.N, ID: p.ID, Account: t.account.Path, What: fmt.Sprintf("is where no reader looks for it: its layer (%d) or its volume was changed", p.Layer)})
 		default:
 			t.pages[p.Layer].sub(v.print(number, &p))
 		}

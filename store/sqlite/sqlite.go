@@ -25,8 +25,9 @@ const busyTimeout = 5 * time.Second
 // The file must lie on a disk of this machine: SQLite's locks do not hold on
 // network file systems.
 //
-// The store keeps one connection of store.DB() for its commits, unless
-// SetMaxOpenConns(1) leaves but one.
+// The store keeps one connection of store.DB() for its commits. A limit by
+// SetMaxOpenConns has to leave three: with one, a read during a transaction of
+// the host's waits for ever.
 //
 // Transactions that a host begins on store.DB() take the write lock at their
 // start, so that they can join (see sqlstore.In); begin one that only reads
