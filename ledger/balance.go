@@ -120,10 +120,9 @@ func (b *Book) Balance(ctx context.Context, account string, at AsOf) (Balance, e
 // as many that have no number yet. Those count as if they were sealed now: what
 // was acknowledged is never missing, and no read waits for a seal.
 func (b *Book) totalsAt(ctx context.Context, v View, at instants, accounts []*Account) (totals []Totals, seq int64, unsealed int, err error) {
-	var last Block
-	if at.recorded == 0 {
-		last, err = v.Last(ctx)
-	} else {
+	last, err := v.Last(ctx)
+	tail := at.recorded == 0 || at.recorded >= max(micros(b.now()), last.Sealed)
+	if err == nil && !tail {
 		last, err = v.SealedBy(ctx, at.recorded)
 	}
 	if err != nil {
@@ -134,7 +133,7 @@ func (b *Book) totalsAt(ctx context.Context, v View, at instants, accounts []*Ac
 	} else {
 		totals, err = effectiveTotals(ctx, v, at, last, accounts)
 	}
-	if err != nil || at.recorded != 0 && at.recorded < micros(b.now()) {
+	if err != nil || !tail {
 		return totals, last.Last(), 0, err
 	}
 	index := make(map[*Account]int, len(accounts))

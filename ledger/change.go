@@ -132,8 +132,6 @@ type Expiry struct {
 	Description string
 	Metadata    map[string]string
 	Fact        bool
-
-	run bool // Run made it
 }
 
 // Reversal takes a posted transaction or settlement back, in whole or up to

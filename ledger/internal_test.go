@@ -1,7 +1,4 @@
 package ledger
 
 // OfRun makes an expiry as Run does, which may use Run's keys.
-func OfRun(e Expiry) Expiry {
-	e.run = true
-	return e
-}
+func OfRun(e Expiry) Change { return ofRun{e} }

@@ -120,8 +120,15 @@ func (v Void) request(b *Book) (*Request, error) {
 	return r.drawing(b, "Hold", nil)
 }
 
-func (e Expiry) request(b *Book) (*Request, error) {
-	r := &Request{kind: KindExpire, key: e.Key, of: e.Hold, fact: e.Fact, run: e.run}
+func (e Expiry) request(b *Book) (*Request, error) { return e.asked(b, false) }
+
+// ofRun is an expiry that Run found due.
+type ofRun struct{ Expiry }
+
+func (e ofRun) request(b *Book) (*Request, error) { return e.asked(b, true) }
+
+func (e Expiry) asked(b *Book, run bool) (*Request, error) {
+	r := &Request{kind: KindExpire, key: e.Key, of: e.Hold, fact: e.Fact, run: run}
 	if err := r.head("Effective", e.Effective, e.Description, e.Metadata); err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func (b *Book) expireDue(ctx context.Context, after int64) (until int64, err err
 		err := b.backend.View(ctx, func(ctx context.Context, v View) error {
 			due, last = nil, after
 			return v.Expiring(ctx, after, now, page, func(id int64, key string, expires int64) error {
-				due, last = append(due, Expiry{Key: runPrefix + strconv.FormatInt(id, 10), Hold: key, Fact: true, run: true}), expires
+				due, last = append(due, ofRun{Expiry{Key: runPrefix + strconv.FormatInt(id, 10), Hold: key, Fact: true}}), expires
 				return nil
 			})
 		})

@@ -148,10 +148,13 @@ func (w *world) audit(*rapid.T) {
 	switch d.upTo(4) { // any read of sealed books seals first
 	case 0:
 		w.seal(w.t)
-	case 1:
-		_, err := w.book.TrialBalance(w.ctx, ledger.AsOf{})
-		require.NoError(w.t, err)
+	case 1: // balances count what has no seal as if it were sealed now
 		w.m.seal(w.now)
+		later, dated := w.now.Add(1000*time.Hour), w.asOf(d).Effective
+		for _, at := range []ledger.AsOf{{}, {Effective: dated}, {Recorded: later}, {Recorded: later, Effective: dated}} {
+			w.trial(at)
+			w.balanceAsOf(pick(d, paths), at)
+		}
 	default:
 		_, err := w.book.Head(w.ctx)
 		require.NoError(w.t, err)
@@ -169,18 +172,8 @@ func (w *world) audit(*rapid.T) {
 	old := pick(d, w.heads)
 	w.verify(ledger.VerifyOptions{Head: &old})
 	for _, at := range []ledger.AsOf{{}, w.asOf(d), w.asOf(d)} {
-		w.trial(at)
-		path := pick(d, paths)
-		a, _ := lookUp(path)
-		if currency := cmp.Or(a.currency, w.m.currency(path)); currency != "" {
-			got, err := w.book.Balance(w.ctx, path, at)
-			require.NoError(w.t, err)
-			want := balance(path, currency, w.m.asOf(path, at))
-			if at == (ledger.AsOf{}) {
-				want.Version = w.m.version(path)
-			}
-			require.Equal(w.t, want, got, "balance as of %v", at)
-		}
+		require.Zero(w.t, w.trial(at).Unsealed, "all was sealed")
+		w.balanceAsOf(pick(d, paths), at)
 	}
 	for _, path := range paths {
 		w.statement(d, path)
@@ -223,7 +216,22 @@ func (w *world) asOf(d dice) (at ledger.AsOf) {
 	return at
 }
 
-func (w *world) trial(at ledger.AsOf) {
+func (w *world) balanceAsOf(path string, at ledger.AsOf) {
+	a, _ := lookUp(path)
+	currency := cmp.Or(a.currency, w.m.currency(path))
+	if currency == "" {
+		return
+	}
+	got, err := w.book.Balance(w.ctx, path, at)
+	require.NoError(w.t, err)
+	want := balance(path, currency, w.m.asOf(path, at))
+	if at == (ledger.AsOf{}) {
+		want.Version = w.m.version(path)
+	}
+	require.Equal(w.t, want, got, "balance as of %v", at)
+}
+
+func (w *world) trial(at ledger.AsOf) *ledger.TrialBalance {
 	got, err := w.book.TrialBalance(w.ctx, at)
 	require.NoError(w.t, err)
 	require.True(w.t, got.Foots(), "the books foot as of %v: %+v", at, got.Sums)
@@ -252,7 +260,7 @@ func (w *world) trial(at ledger.AsOf) {
 		require.NotNil(w.t, n)
 		require.Equal(w.t, *n, [4]int64{s.Debit.Minor(), s.Credit.Minor(), s.PendingDebit.Minor(), s.PendingCredit.Minor()})
 	}
-	require.Zero(w.t, got.Unsealed, "all was sealed")
+	return got
 }
 
 // statement reads an account page by page.
