@@ -33,7 +33,8 @@ type AsOf struct {
 	// date counts that they were booked at. Zero for no bound. Pending amounts
 	// are not asked as of an effective date: they are then zero.
 	Effective time.Time
-	// Recorded leaves out what was sealed after it. Zero for no bound.
+	// Recorded leaves out what was sealed after it; what has no seal yet counts
+	// as sealed now. Zero for no bound.
 	Recorded time.Time
 }
 
