@@ -202,22 +202,22 @@ func (b *Book) fresh(ctx context.Context) error {
 	if b.backend.Joined(ctx) {
 		return nil
 	}
-	until, pause := time.Now().Add(freshWithin), 2*time.Millisecond
-	for {
+	enough := time.NewTimer(freshWithin)
+	defer enough.Stop()
+	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
 		_, err := b.Seal(ctx)
 		if !errors.Is(err, ErrBusy) {
 			return err
 		}
-		if !time.Now().Before(until) {
-			return &Error{Kind: ErrBusy, Problem: "what was posted last could not be sealed in time", Remedy: "try again; see whether a transaction holds the database's write lock"}
-		}
-		timer := time.NewTimer(pause)
+		again := time.NewTimer(pause)
 		select {
-		case <-timer.C:
+		case <-again.C:
+		case <-enough.C:
+			again.Stop()
+			return &Error{Kind: ErrBusy, Problem: "what was posted last could not be sealed in time", Remedy: "try again; see whether a transaction holds the database's write lock"}
 		case <-ctx.Done():
-			timer.Stop()
+			again.Stop()
 			return ctx.Err()
 		}
-		pause = min(2*pause, 50*time.Millisecond)
 	}
 }

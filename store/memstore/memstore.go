@@ -134,10 +134,8 @@ func (s *Store) Update(ctx context.Context, fn func(ctx context.Context, tx paym
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := take(ctx, s.turn); err != nil {
+		return err
 	}
 	defer func() { <-s.turn }()
 	if err := ctx.Err(); err != nil { // both were ready

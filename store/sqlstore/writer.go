@@ -17,8 +17,8 @@ import (
 // caller its own result. The functions run in the writer's goroutine: handing
 // the transaction from one caller's to the next cost a tenth of the time. It
 // lives only while Updates wait, and holds no lock otherwise (see connection
-// for what it keeps); nobody waits for a timer to fill a batch. A lone caller's function runs in
-// its own goroutine.
+// for what it keeps); nobody waits for a timer to fill a batch. A lone caller's
+// function runs in its own goroutine.
 //
 // A function that fails is undone alone: most fail before they write anything.
 // For one that wrote first, the whole transaction is rolled back and the batch
