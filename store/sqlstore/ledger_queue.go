@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -131,6 +132,10 @@ func (q *queue) work(t *ticket) {
 		}
 	}()
 	for {
+		// Those who have just been served may come again, and share this
+		// transaction: they run first. It is no pause: where nobody else is
+		// about to run, it returns at once.
+		runtime.Gosched()
 		batch := q.take()
 		if batch == nil {
 			handed = true
