@@ -14,6 +14,7 @@ import (
 	"runtime"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -95,7 +96,7 @@ func alternate(ctx context.Context, s settings, measures []*measure) error {
 	for round := range s.rounds {
 		for i := range measures {
 			m := measures[(i+round)%len(measures)]
-			if s.match != "" && !contains(m.name, s.match) {
+			if s.match != "" && !strings.Contains(m.name, s.match) {
 				continue
 			}
 			began := time.Now()
@@ -141,18 +142,14 @@ func line(what string, figure, goal float64, format string, upTo bool) {
 	fmt.Printf("%-66s %10s %9s %s\n", what, fmt.Sprintf(format, figure), text, verdict)
 }
 
+// ratio is the median of what each round's two rates come to: they lie next to
+// each other in time, so what else the machine does weighs on both.
 func ratio(a, b *measure) float64 {
-	if b.rate() == 0 {
-		return 0
-	}
-	return a.rate() / b.rate()
-}
-
-func contains(s, sub string) bool {
-	for i := 0; i+len(sub) <= len(s); i++ {
-		if s[i:i+len(sub)] == sub {
-			return true
+	each := make([]float64, 0, len(a.rates))
+	for i := range min(len(a.rates), len(b.rates)) {
+		if b.rates[i] > 0 {
+			each = append(each, a.rates[i]/b.rates[i])
 		}
 	}
-	return false
+	return median(each)
 }
