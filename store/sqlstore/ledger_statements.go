@@ -85,7 +85,8 @@ func ledgerOf(d Dialect) *ledgerStatements {
 	q.running = "SELECT " + strings.Join(layers, ", ")
 	q.postings = "SELECT " + postingList + ", volume FROM ledger_postings WHERE volume = ? AND " + ofLayer
 	q.allPostings = "SELECT " + postingList + ", volume FROM ledger_postings WHERE (volume, account_id, layer, seq, n) > (?, ?, ?, ?, ?) ORDER BY volume, account_id, layer, seq, n LIMIT ?"
-	// A volume at a time, and of each account and layer there the last.
+	// A volume at a time, and of each account and layer there the last: n stays
+	// below 4096, since a record has at most 3000 lines.
 	q.runningOfAll = `SELECT account_id, layer, running FROM (SELECT volume, account_id, layer, running, max(seq * 4096 + n) FROM ledger_postings
 		WHERE seq <= ? GROUP BY volume, account_id, layer) ORDER BY volume`
 	q.volumeAfter = `WITH RECURSIVE v (n) AS (SELECT min(volume) FROM ledger_postings WHERE volume > ?

@@ -49,8 +49,8 @@ CREATE TABLE ledger_seals (
     sealed_at     BIGINT NOT NULL,
     closed_before BIGINT NOT NULL,
     high          BIGINT NOT NULL,
-    -- Numbers below high whose transactions were still open, packed.
-    notes         BYTEA NOT NULL -- numbers below high that may still appear
+    -- Numbers below high whose transactions were still open and may appear, packed.
+    notes         BYTEA NOT NULL
 );
 
 CREATE INDEX ledger_seals_at ON ledger_seals (sealed_at);
