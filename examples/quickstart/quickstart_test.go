@@ -150,6 +150,13 @@ func TestQuickstart(t *testing.T) {
 	} {
 		require.Contains(t, text, cell)
 	}
+	fees := 0
+	for _, l := range rep.ledger.trial.Lines {
+		if strings.HasPrefix(l.Account, "fees:psp:stripe:") && !l.Debit.IsZero() {
+			fees++
+		}
+	}
+	require.Equal(t, 5, fees, "the fees of each currency, which compareFees holds against Stripe's statement")
 	require.True(t, rep.ledger.trial.Foots())
 	require.Len(t, rep.ledger.trial.Sums, 5, "each currency has books of its own")
 	for _, sum := range rep.ledger.trial.Sums {

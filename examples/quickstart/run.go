@@ -149,11 +149,20 @@ func run(ctx context.Context, set settings, out io.Writer) (rep *report, err err
 	if bank != nil {
 		rep.differences = append(rep.differences, compare(rep.rows, rep.totals, bank)...)
 	}
+	if err := learnFees(ctx, pay, rep.rows); err != nil {
+		return nil, err
+	}
 	var wrong []string
 	if rep.ledger, wrong, err = readLedger(ctx, books, rep.rows); err != nil {
 		return nil, err
 	}
 	rep.differences = append(rep.differences, wrong...)
+	if bank != nil { // a real account's statement has other payments, too
+		if wrong, err = compareFees(ctx, card, rep.ledger.trial); err != nil {
+			return nil, err
+		}
+		rep.differences = append(rep.differences, wrong...)
+	}
 	rep.webhooks = hooks.read()
 	rep.leaks = leaks(set.db, orders)
 	rep.print(out, set, time.Since(began))
