@@ -56,7 +56,8 @@ func drawHold(r *Request, rec, of *Record, parts []*Record) *Error {
 	for i := range left {
 		l := &left[i]
 		if shares[i] > 0 {
-			rec.Lines = append(rec.Lines, Line{l.account, heldLayer(l.side), -shares[i]}, Line{l.account, Posted, int64(l.side) * shares[i]})
+			rec.Lines = appendLines(rec.Lines, l.account, heldLayer(l.side), -shares[i])
+			rec.Lines = appendLines(rec.Lines, l.account, Posted, int64(l.side)*shares[i])
 			l.left -= shares[i]
 		}
 		all = all && l.left == 0
@@ -72,10 +73,22 @@ func drawHold(r *Request, rec, of *Record, parts []*Record) *Error {
 func release(lines []Line, left []remaining) []Line {
 	for _, l := range left {
 		if l.left > 0 {
-			lines = append(lines, Line{l.account, heldLayer(l.side), -l.left})
+			lines = appendLines(lines, l.account, heldLayer(l.side), -l.left)
 		}
 	}
 	return lines
+}
+
+// appendLines appends an amount on an account. What was several entries there
+// is drawn as one sum, which may be more than a line takes.
+func appendLines(lines []Line, a *Account, layer Layer, amount int64) []Line {
+	for ; amount > MaxAmount; amount -= MaxAmount {
+		lines = append(lines, Line{a, layer, MaxAmount})
+	}
+	for ; amount < -MaxAmount; amount += MaxAmount {
+		lines = append(lines, Line{a, layer, -MaxAmount})
+	}
+	return append(lines, Line{a, layer, amount})
 }
 
 // drawBack takes back what was posted.
@@ -101,7 +114,7 @@ func drawBack(r *Request, rec, of *Record, parts []*Record) *Error {
 	rec.Final = true
 	for i := range left {
 		if shares[i] > 0 {
-			rec.Lines = append(rec.Lines, Line{left[i].account, Posted, -int64(left[i].side) * shares[i]})
+			rec.Lines = appendLines(rec.Lines, left[i].account, Posted, -int64(left[i].side)*shares[i])
 		}
 		rec.Final = rec.Final && shares[i] == left[i].left
 	}
